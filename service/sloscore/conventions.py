@@ -1,0 +1,46 @@
+"""Every metric, label and rule name that sloscore gives to the outside, in one place."""
+
+from typing import Final
+
+PREFIX: Final = "sloscore"
+
+# Labels
+LABEL_TASK: Final = "task"
+LABEL_EXPERIMENT: Final = "experiment"
+LABEL_SLI: Final = "sli"
+EXPERIMENT_LABELS: Final = (LABEL_TASK, LABEL_EXPERIMENT)
+SLI_LABELS: Final = (LABEL_TASK, LABEL_EXPERIMENT, LABEL_SLI)
+
+# Service level indicators: one series an SLI of a live or recently finished experiment
+SLI_VALUE: Final = "sloscore_sli_value_seconds"
+SLI_LOWER: Final = "sloscore_sli_lower_seconds"
+SLI_UPPER: Final = "sloscore_sli_upper_seconds"
+SLI_THRESHOLD: Final = "sloscore_sli_threshold_seconds"
+SLI_VALUE_TOKENS: Final = "sloscore_sli_value_tokens_per_second"
+SLI_LOWER_TOKENS: Final = "sloscore_sli_lower_tokens_per_second"
+SLI_UPPER_TOKENS: Final = "sloscore_sli_upper_tokens_per_second"
+SLI_THRESHOLD_TOKENS: Final = "sloscore_sli_threshold_tokens_per_second"
+SLI_VIOLATION_RATIO: Final = "sloscore_sli_violation_ratio"
+SLI_PENALTY: Final = "sloscore_sli_penalty"
+SLI_HARD_FAIL: Final = "sloscore_sli_hard_fail"
+SLI_NO_DATA: Final = "sloscore_sli_no_data"
+
+# Experiments
+EXPERIMENT_PENALTY: Final = "sloscore_experiment_penalty"
+EXPERIMENT_PENALTY_MULTIPLIER: Final = "sloscore_experiment_penalty_multiplier"
+EXPERIMENT_HARD_FAIL: Final = "sloscore_experiment_hard_fail"
+EXPERIMENT_NO_DATA: Final = "sloscore_experiment_no_data"
+EXPERIMENT_SCORE: Final = "sloscore_experiment_score"
+EXPERIMENT_REQUESTS: Final = "sloscore_experiment_requests"
+EXPERIMENT_INFO: Final = "sloscore_experiment_info"
+
+# Of the service itself
+EXPERIMENTS_BY_STATE: Final = "sloscore_experiments"
+EXPERIMENT_SERIES_EXPIRED: Final = "sloscore_experiment_series_expired"
+EVALUATION_DURATION: Final = "sloscore_evaluation_duration_seconds"
+EVALUATION_ERRORS: Final = "sloscore_evaluation_errors"
+EVALUATION_LAST_TIMESTAMP: Final = "sloscore_evaluation_last_timestamp_seconds"
+SOURCE_QUERIES: Final = "sloscore_source_queries"
+SOURCE_QUERY_ERRORS: Final = "sloscore_source_query_errors"
+SOURCE_QUERY_DURATION: Final = "sloscore_source_query_duration_seconds"
+BUILD_INFO: Final = "sloscore_build_info"

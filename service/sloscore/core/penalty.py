@@ -1,0 +1,57 @@
+"""The exponential penalty of one SLO, as the scoring contract states it."""
+
+import math
+from dataclasses import dataclass
+
+DEFAULT_STEEPNESS = 0.1
+DEFAULT_FAIL_RATIO = 0.5
+SEVERE_RATIO = 0.2
+# fail_ratio is inclusive; (1.2 - 1.0) / 1.0 is one rounding step below 0.2.
+_RELATIVE_TOLERANCE = 1e-9
+_ABSOLUTE_TOLERANCE = 1e-12
+
+
+@dataclass(frozen=True, slots=True)
+class Slo:
+    """A limit on one SLI: ``threshold`` in its unit (seconds, or tokens/s for a minimum)."""
+
+    threshold: float
+    weight: float = 1.0
+    hard_fail: bool = False
+    fail_ratio: float = DEFAULT_FAIL_RATIO
+    is_minimum: bool = False
+
+
+def violation_ratio(value: float, slo: Slo) -> float:
+    """Distance past the threshold as a share of it: above 0 is violated, 0 or below is met."""
+    if slo.is_minimum:
+        return (slo.threshold - value) / slo.threshold
+    return (value - slo.threshold) / slo.threshold
+
+
+def is_violated(value: float, slo: Slo) -> bool:
+    """Whether the value is past the threshold; exactly at it the SLO is met."""
+    return value < slo.threshold if slo.is_minimum else value > slo.threshold
+
+
+def penalty(value: float, slo: Slo, steepness: float = DEFAULT_STEEPNESS) -> float:
+    """``weight * exp(violation_ratio / steepness)`` past the threshold, 0 at or within it.
+
+    Saturates to infinity where the exponential leaves the range of a float.
+    """
+    if slo.weight == 0 or not is_violated(value, slo):
+        return 0.0
+    try:
+        return slo.weight * math.exp(violation_ratio(value, slo) / steepness)
+    except OverflowError:
+        return math.inf
+
+
+def is_hard_fail(value: float, slo: Slo) -> bool:
+    """Whether a violation reaches ``fail_ratio`` (inclusive, tolerant of float rounding)."""
+    if not slo.hard_fail or not is_violated(value, slo):
+        return False
+    ratio = violation_ratio(value, slo)
+    return ratio >= slo.fail_ratio or math.isclose(
+        ratio, slo.fail_ratio, rel_tol=_RELATIVE_TOLERANCE, abs_tol=_ABSOLUTE_TOLERANCE
+    )

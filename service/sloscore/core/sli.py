@@ -1,0 +1,88 @@
+"""Service level indicators: which statistic of which signal, and what was measured of it."""
+
+import math
+import re
+from dataclasses import dataclass
+from decimal import Decimal
+
+from sloscore.core.objective import Signal
+
+MEAN = "mean"
+RATE = "rate"
+_PERCENTILE = re.compile(r"p([1-9]\d?(?:\.\d)?)")
+
+
+def parse_percentile(name: str) -> float:
+    """Quantile in (0, 1) of a percentile's name: ``p90`` is 0.9, ``p99.9`` is 0.999.
+
+    Raises ValueError for anything but p1 to p99.9 with at most one decimal.
+    """
+    match = _PERCENTILE.fullmatch(name)
+    if match is None:
+        raise ValueError(f"{name!r} is not a percentile; name one from p1 to p99.9, such as p90")
+    return float(Decimal(match[1]) / 100)
+
+
+def minimum_requests(statistic: str) -> int:
+    """Fewest requests from which a statistic can be told: one request beyond the quantile.
+
+    With fewer than ``1 / (1 - q)`` requests the quantile q is the slowest request or past it, so
+    p99 needs 100 requests and p50 needs 2; a mean or a rate needs 1.
+    """
+    if statistic in {MEAN, RATE}:
+        return 1
+    beyond = 1 - Decimal(statistic[1:]) / 100
+    return math.ceil(1 / beyond)
+
+
+@dataclass(frozen=True, slots=True)
+class Sli:
+    """A statistic (``p90``, ``mean``, ``rate``) of a signal under its stable id."""
+
+    id: str
+    signal: Signal
+    statistic: str
+
+    @property
+    def quantile(self) -> float | None:
+        """The quantile in (0, 1), or None where the statistic is no percentile."""
+        return None if self.statistic in {MEAN, RATE} else parse_percentile(self.statistic)
+
+    @property
+    def title(self) -> str:
+        """The SLI as a sentence names it: ``P90 of latency``."""
+        if self.statistic == RATE:
+            return str(self.signal)
+        name = self.statistic if self.statistic == MEAN else self.statistic.upper()
+        return f"{name} of {self.signal}"
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A measured value with the interval that it lies in, in the SLI's unit.
+
+    ``lower_open`` says that the true value is above ``lower``, not at it: a request counted in the
+    bucket (5, 10] took longer than 5 s.
+    """
+
+    value: float
+    lower: float
+    upper: float
+    lower_open: bool = False
+    requests: float | None = None
+
+    def __post_init__(self) -> None:
+        if not self.lower <= self.value <= self.upper:
+            raise ValueError(f"{self.value} lies outside of [{self.lower}, {self.upper}]")
+
+    @classmethod
+    def exact(cls, value: float, requests: float | None = None) -> "Estimate":
+        """A value known without doubt."""
+        return cls(value, value, value, requests=requests)
+
+    @property
+    def least(self) -> float:
+        """The smallest value that is possible."""
+        if self.lower_open and self.lower < self.upper:
+            return math.nextafter(self.lower, math.inf)
+        return self.lower

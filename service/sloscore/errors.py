@@ -1,0 +1,40 @@
+"""Errors a user can cause or must know of; every message names what was wrong and what is right."""
+
+
+class SloscoreError(Exception):
+    """Base of every error that sloscore raises on purpose."""
+
+
+class SpecError(SloscoreError):
+    """A task file, preset or request body that cannot be used.
+
+    ``problems`` holds one sentence for each mistake, each with its place (``file:line: field: ...``).
+    """
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class SettingsError(SloscoreError):
+    """Settings that do not make sense together, or that would be unsafe."""
+
+
+class SourceError(SloscoreError):
+    """The metric source could not answer; ``kind`` is a short, bounded word for metrics."""
+
+    def __init__(self, message: str, kind: str = "error") -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
+class ExperimentNotFoundError(SloscoreError):
+    """No experiment of this id is registered."""
+
+
+class ConflictError(SloscoreError):
+    """The request contradicts what is already recorded."""
+
+
+class LimitError(SloscoreError):
+    """The request would pass a configured limit."""
