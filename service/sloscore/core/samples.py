@@ -1,0 +1,69 @@
+"""What is read from a metric source: which families of which targets, and one scrape's values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from sloscore.core.histogram import Histogram
+
+Labels = tuple[tuple[str, str], ...]
+
+
+class FamilyKind(StrEnum):
+    """How a metric family is exposed."""
+
+    HISTOGRAM = "histogram"
+    COUNTER = "counter"
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """A metric family of an inference server under the role it plays for scoring.
+
+    ``names`` holds every spelling of the family's name (without ``_bucket``, ``_sum``, ``_count``;
+    counters with their ``_total``): some servers show a colon or an underscore by how they are
+    scraped. ``scale`` converts the family's unit into seconds (or tokens, requests).
+    """
+
+    role: str
+    kind: FamilyKind
+    names: tuple[str, ...]
+    scale: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The deployment of one experiment: ``key`` is the experiment's id.
+
+    ``selector`` holds label equality pairs sorted by label; series of the ``families`` that carry
+    all of them belong to the target.
+    """
+
+    key: str
+    selector: Labels
+    families: tuple[Family, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """One labelled child of a family in one instance (labels without ``le``, sorted)."""
+
+    role: str
+    labels: Labels
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceSample:
+    """Everything one scrape of one instance showed for a target.
+
+    ``instance`` is the pair of the labels ``job`` and ``instance``; ``time`` the scrape's Unix
+    time in seconds; ``up`` whether the scrape succeeded (None where the source does not say);
+    ``process_start`` the Unix time at which the server's process began, where it says so.
+    """
+
+    instance: tuple[str, str]
+    time: float
+    up: bool | None = None
+    process_start: float | None = None
+    histograms: Mapping[Child, Histogram] = field(default_factory=dict)
+    counters: Mapping[Child, float] = field(default_factory=dict)

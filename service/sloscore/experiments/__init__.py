@@ -1,0 +1,1 @@
+"""Experiments: their states, their store and the window they are measured over."""

@@ -1,0 +1,1 @@
+"""Simulated inference servers with real histograms, and a real Prometheus to scrape them."""

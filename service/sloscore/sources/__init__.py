@@ -1,0 +1,1 @@
+"""Metric sources: where histogram snapshots come from."""

@@ -1,0 +1,38 @@
+"""The protocol that every metric source speaks."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from sloscore.core.samples import InstanceSample, Target
+from sloscore.errors import SourceError
+
+Snapshot = Sequence[InstanceSample]
+
+
+class MetricSource(Protocol):
+    """Gives cumulative samples of inference servers; never a rate, never an extrapolation."""
+
+    async def snapshot(
+        self, targets: Sequence[Target], at: float
+    ) -> Mapping[str, Snapshot | SourceError]:
+        """The latest sample of every instance at Unix time ``at``, by the targets' keys.
+
+        A query that fails is the value of those targets that it asked for, so that the others of
+        the same call keep theirs. A target whose series do not exist has an empty snapshot.
+        """
+        ...
+
+    async def samples(self, target: Target, after: float, until: float) -> Snapshot:
+        """Every raw sample with ``after < time <= until``, ordered by time.
+
+        Raises SourceError where the source does not answer in full.
+        """
+        ...
+
+    async def check(self) -> None:
+        """Raise SourceError where the source cannot be reached or refuses to answer."""
+        ...
+
+    async def close(self) -> None:
+        """Give back connections."""
+        ...

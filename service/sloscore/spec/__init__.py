@@ -1,0 +1,1 @@
+"""Task specs and server presets."""
