@@ -72,13 +72,9 @@ class Histogram:
         else:
             shared = frozenset(other.bounds)
             bounds = tuple(bound for bound in self.bounds if bound in shared)
-            left, right = self._at(bounds), other._at(bounds)
+            left, right = _counts_at(self, bounds), _counts_at(other, bounds)
         counts = tuple(a + b for a, b in zip(left, right, strict=True))
         return Histogram(bounds, counts, self.sum + other.sum)
-
-    def _at(self, bounds: tuple[float, ...]) -> tuple[float, ...]:
-        index = dict(zip(self.bounds, self.cumulative, strict=True))
-        return tuple(index[bound] for bound in bounds)
 
     def count_at_or_under(self, bound: float) -> float | None:
         """Requests at or under a bucket bound, or None where no bucket ends there."""
@@ -124,6 +120,11 @@ class Histogram:
         return Estimate(
             min(max(value, lower), upper), lower, upper, lower_open=True, requests=self.count
         )
+
+
+def _counts_at(histogram: Histogram, bounds: tuple[float, ...]) -> tuple[float, ...]:
+    index = dict(zip(histogram.bounds, histogram.cumulative, strict=True))
+    return tuple(index[bound] for bound in bounds)
 
 
 def _monotonic(cumulative: tuple[float, ...]) -> list[float]:
