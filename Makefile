@@ -1,0 +1,82 @@
+# Everything a contributor runs. Tools live in .venv; nothing is installed outside this directory.
+# Another interpreter: make PYTHON=python3.12 setup. Options for one run: make unit ARGS="-k penalty".
+
+PYTHON ?= python3
+ARGS ?=
+
+BIN := .venv/bin
+STAMP := .venv/.installed
+fail = { echo "make $@: $(1)" >&2; exit 1; }
+
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+.PHONY: help setup demo serve test lint format types imports unit integration test-prometheus-3 bench clean
+
+help: ## Show this list
+	@echo "Usage: make TARGET [ARGS=\"options for its tool\"] [PYTHON=python3.12]"; echo
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' Makefile
+
+setup: $(STAMP) ## Make .venv with sloscore and its development tools (needs Python 3.11 or newer)
+
+$(STAMP): pyproject.toml
+	@command -v $(PYTHON) >/dev/null 2>&1 || \
+	  { echo "make setup: there is no $(PYTHON): apt install python3 python3-venv, or name another one: make PYTHON=/path/to/python3.12 setup" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "make setup: $(PYTHON) is $$($(PYTHON) -V 2>&1), sloscore needs Python 3.11 or newer: name one: make PYTHON=/path/to/python3.12 setup" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	  { echo "make setup: $(PYTHON) cannot make virtual environments: apt install python3-venv, then run this again" >&2; exit 1; }
+	@echo "==> Setup: sloscore and its development tools into .venv (about a minute the first time)"
+	@$(BIN)/python -c 'import pip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || $(PYTHON) -m venv --clear .venv || \
+	  { echo "make setup: the virtual environment could not be made: see the message above; is this directory writable?" >&2; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]' || \
+	  { echo "make setup: pip could not install: see its message above; check the network or pip's index settings, then run this again" >&2; exit 1; }
+	@touch $@
+
+demo: $(STAMP) ## See sloscore at work: simulated servers, a real Prometheus, three scored experiments
+	@$(BIN)/sloscore demo $(ARGS)
+
+serve: $(STAMP) ## Run the service on this machine (ARGS="--config FILE")
+	@$(BIN)/sloscore serve $(ARGS)
+
+test: $(STAMP) lint types imports ## Check everything: lint, types, imports, then all tests
+	@echo "==> Tests: all of them, some on a real Prometheus"
+	@$(BIN)/python -m pytest $(ARGS)
+
+lint: $(STAMP) ## Check style and formatting (ruff)
+	@echo "==> Lint: ruff check and ruff format"
+	@$(BIN)/ruff check --quiet . || $(call fail,ruff found the problems above: fix them or try .venv/bin/ruff check --fix .)
+	@$(BIN)/ruff format --quiet --check . || $(call fail,some files are not formatted: run make format)
+
+format: $(STAMP) ## Format all code in place (ruff)
+	@$(BIN)/ruff format .
+
+types: $(STAMP) ## Check types (mypy, strict)
+	@echo "==> Types: mypy"
+	@$(BIN)/mypy --no-error-summary || $(call fail,mypy found the problems above: correct the types)
+
+imports: $(STAMP) ## Check that imports point one way through the layers (import-linter)
+	@echo "==> Imports: import-linter"
+	@$(BIN)/lint-imports --config pyproject.toml || $(call fail,an import breaks a layer: see the contracts in pyproject.toml)
+
+unit: $(STAMP) ## Run the unit tests (seconds)
+	@$(BIN)/python -m pytest tests/unit $(ARGS)
+
+integration: $(STAMP) ## Run the tests that start real servers and processes
+	@$(BIN)/python -m pytest tests/integration tests/cli $(ARGS)
+
+test-prometheus-3: $(STAMP) ## Run the integration tests on Prometheus 3 (from Debian unstable)
+	@echo "==> Prometheus 3: fetching it without installing it"
+	@$(BIN)/python -m sloscore.simulate.fetch --suite sid || \
+	  $(call fail,Prometheus 3 could not be fetched: see the message above)
+	@SLOSCORE_PROMETHEUS_SUITE=sid $(BIN)/python -m pytest tests/integration $(ARGS)
+
+bench: $(STAMP) ## Run the benchmarks whose figures the README quotes
+	@set -- bench/bench_*.py; [ -e "$$1" ] || $(call fail,there is no bench/bench_*.py to run); \
+	for script in "$$@"; do echo "==> $$script"; $(BIN)/python "$$script" $(ARGS) || exit 1; done
+
+clean: ## Remove .venv, caches and build products
+	@rm -rf .venv build dist .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@find service tests bench -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+	@rm -rf service/*.egg-info service/.mypy_cache
