@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 
+from sloscore.core.nodata import NoData
 from sloscore.core.objective import Signal
 
 MEAN = "mean"
@@ -86,3 +87,15 @@ class Estimate:
         if self.lower_open and self.lower < self.upper:
             return math.nextafter(self.lower, math.inf)
         return self.lower
+
+
+def given(value: float | None) -> Estimate | NoData:
+    """A value that somebody else measured; None and NaN are missing data.
+
+    Raises ValueError where it is negative, as no latency and no throughput is.
+    """
+    if value is None or math.isnan(value):
+        return NoData("no value was given" if value is None else "the value is not a number")
+    if value < 0:
+        raise ValueError(f"a measured value must be 0 or above, got {value:g}")
+    return Estimate.exact(value)

@@ -1,0 +1,38 @@
+"""The verdict on one SLI, and how severe a violation is."""
+
+from enum import StrEnum
+
+from sloscore.core.penalty import SEVERE_RATIO, Slo, is_hard_fail, is_violated
+
+
+class Verdict(StrEnum):
+    """How an SLI stands against its SLO."""
+
+    MET = "met"
+    VIOLATED = "violated"
+    HARD_FAIL = "hard_fail"
+    NO_DATA = "no_data"
+
+
+class Severity(StrEnum):
+    """How far a violated SLI is past its threshold: MINOR up to 20 %, SEVERE beyond."""
+
+    MINOR = "MINOR"
+    SEVERE = "SEVERE"
+    HARD_FAIL = "HARD_FAIL"
+
+
+def verdict_at(value: float, slo: Slo) -> Verdict:
+    """The verdict if the SLI's value is exactly ``value``."""
+    if is_hard_fail(value, slo):
+        return Verdict.HARD_FAIL
+    return Verdict.VIOLATED if is_violated(value, slo) else Verdict.MET
+
+
+def severity_of(verdict: Verdict, ratio: float) -> Severity | None:
+    """Severity of a violation, or None where there is none."""
+    if verdict is Verdict.HARD_FAIL:
+        return Severity.HARD_FAIL
+    if verdict is Verdict.VIOLATED:
+        return Severity.SEVERE if ratio > SEVERE_RATIO else Severity.MINOR
+    return None
