@@ -1,0 +1,235 @@
+"""The files that operators run as they are: rules, dashboard, compose stack and Makefile."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from sloscore import conventions as names
+from sloscore.simulate.fetch import ensure_prometheus
+
+ROOT = Path(__file__).parents[2]
+RULES = ROOT / "rules" / "sloscore.yml"
+DASHBOARD = ROOT / "dashboards" / "sloscore.json"
+COMPOSE = ROOT / "docker-compose.yml"
+TOKEN = "a-token-for-this-test-only"  # noqa: S105 - no credential: compose needs any value
+
+COUNTERS = {
+    names.EVALUATION_ERRORS,
+    names.SOURCE_QUERIES,
+    names.SOURCE_QUERY_ERRORS,
+    names.EXPERIMENT_SERIES_EXPIRED,
+}
+HISTOGRAMS = {names.EVALUATION_DURATION, names.SOURCE_QUERY_DURATION}
+METRICS = {
+    value
+    for name, value in vars(names).items()
+    if isinstance(value, str) and value.startswith(f"{names.PREFIX}_") and name.isupper()
+}
+EXPORTED = (
+    (METRICS - COUNTERS - HISTOGRAMS)
+    | {f"{name}_total" for name in COUNTERS}
+    | {f"{name}_{part}" for name in HISTOGRAMS for part in ("bucket", "sum", "count")}
+)
+
+
+def metrics_in(expression: str) -> set[str]:
+    return set(re.findall(r"\bsloscore_[a-z_]+", expression))
+
+
+def alerts() -> list[dict[str, Any]]:
+    groups = yaml.safe_load(RULES.read_text())["groups"]
+    return [rule for group in groups for rule in group["rules"]]
+
+
+def dashboard() -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads(DASHBOARD.read_text())
+    return loaded
+
+
+def dashboard_expressions() -> list[str]:
+    board = dashboard()
+    targets = [target["expr"] for panel in board["panels"] for target in panel.get("targets", [])]
+    variables = [v["definition"] for v in board["templating"]["list"] if v["type"] == "query"]
+    return targets + variables
+
+
+def compose_services() -> dict[str, Any]:
+    services: dict[str, Any] = yaml.safe_load(COMPOSE.read_text())["services"]
+    return services
+
+
+def run(
+    *command: str | Path, env: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: PLW1510 - each caller judges the exit code
+        [str(part) for part in command], cwd=ROOT, env=env, capture_output=True, text=True
+    )
+
+
+@pytest.fixture(scope="module")
+def promtool() -> Path:
+    """The promtool that comes with the Prometheus under test."""
+    beside = Path(ensure_prometheus()).resolve().with_name("promtool")
+    found = beside if beside.exists() else shutil.which("promtool")
+    if found is None:
+        pytest.skip("this Prometheus came without a promtool: apt install promtool")
+    return Path(found)
+
+
+@pytest.fixture
+def compose() -> Iterator[list[str]]:
+    for command in (["docker", "compose"], ["docker-compose"]):
+        if shutil.which(command[0]) and run(*command, "version").returncode == 0:
+            yield command
+            return
+    pytest.skip("there is no docker compose here")
+
+
+@pytest.mark.parametrize("alert", alerts(), ids=lambda alert: alert["alert"])
+def test_alert_asks_for_metrics_that_the_service_exports(alert: dict[str, Any]) -> None:
+    assert metrics_in(alert["expr"]) <= EXPORTED
+    assert metrics_in(alert["expr"]) or 'up{job="sloscore"}' in alert["expr"]
+
+
+@pytest.mark.parametrize("alert", alerts(), ids=lambda alert: alert["alert"])
+def test_alert_tells_its_severity_and_what_to_do(alert: dict[str, Any]) -> None:
+    assert alert["labels"]["severity"] in {"warning", "critical"}
+    assert alert["annotations"].keys() == {"summary", "description"}
+
+
+@pytest.mark.parametrize("cases", ["experiments.yml", "service.yml"])
+@pytest.mark.prometheus
+def test_alerts_fire_when_they_should_and_only_then(promtool: Path, cases: str) -> None:
+    done = run(promtool, "test", "rules", ROOT / "tests" / "promtool" / cases)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_every_alert_is_made_to_fire_in_the_promtool_cases() -> None:
+    fired = {
+        case["alertname"]
+        for path in (ROOT / "tests" / "promtool").glob("*.yml")
+        for test in yaml.safe_load(path.read_text())["tests"]
+        for case in test["alert_rule_test"]
+        if case.get("exp_alerts")
+    }
+    assert {alert["alert"] for alert in alerts()} == fired
+
+
+@pytest.mark.prometheus
+def test_prometheus_accepts_the_rules_and_its_configuration(promtool: Path) -> None:
+    for check, path in (("rules", RULES), ("config", ROOT / "deploy" / "prometheus.yml")):
+        done = run(promtool, "check", check, path)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_alertmanager_accepts_its_configuration() -> None:
+    amtool = shutil.which("amtool")
+    if amtool is None:
+        pytest.skip("there is no amtool here: apt install prometheus-alertmanager")
+    done = run(amtool, "check-config", ROOT / "deploy" / "alertmanager.yml")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_dashboard_asks_for_metrics_that_the_service_exports() -> None:
+    asked = set().union(*map(metrics_in, dashboard_expressions()))
+    assert asked <= EXPORTED
+
+
+def test_dashboard_shows_every_metric_of_the_service() -> None:
+    shown = set().union(*map(metrics_in, dashboard_expressions()))
+    whole = shown | {re.sub(r"_(total|bucket)$", "", name) for name in shown}
+    assert METRICS - whole == set()
+
+
+@pytest.mark.prometheus
+def test_dashboard_queries_are_valid(promtool: Path, tmp_path: Path) -> None:
+    queries = [
+        target["expr"].replace("$__rate_interval", "1m")
+        for panel in dashboard()["panels"]
+        for target in panel.get("targets", [])
+    ]
+    rules = [{"record": f"query:{i}", "expr": query} for i, query in enumerate(queries)]
+    path = tmp_path / "queries.yml"
+    path.write_text(yaml.safe_dump({"groups": [{"name": "dashboard", "rules": rules}]}))
+    done = run(promtool, "check", "rules", path)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_dashboard_panels_neither_overlap_nor_share_an_id() -> None:
+    panels = dashboard()["panels"]
+    assert len({panel["id"] for panel in panels}) == len(panels)
+    taken: dict[tuple[int, int], str] = {}
+    for panel in panels:
+        place = panel["gridPos"]
+        for x in range(place["x"], place["x"] + place["w"]):
+            assert x < 24, f"{panel['title']} leaves the grid"
+            for y in range(place["y"], place["y"] + place["h"]):
+                assert (x, y) not in taken, f"{panel['title']} lies over {taken[x, y]}"
+                taken[x, y] = panel["title"]
+
+
+def test_dashboard_takes_its_data_from_the_chosen_source() -> None:
+    panels = [panel for panel in dashboard()["panels"] if panel["type"] != "row"]
+    sources = [panel["datasource"] for panel in panels]
+    sources += [target["datasource"] for panel in panels for target in panel["targets"]]
+    assert all(source == {"type": "prometheus", "uid": "${datasource}"} for source in sources)
+
+
+def test_compose_publishes_ports_on_the_loopback_address_only() -> None:
+    ports = [port for service in compose_services().values() for port in service.get("ports", [])]
+    assert ports
+    assert [port for port in ports if not port.startswith("127.0.0.1:")] == []
+
+
+def test_compose_pins_every_image_it_pulls() -> None:
+    images = {service["image"] for service in compose_services().values() if "image" in service}
+    pulled = images - {"sloscore:local"}
+    assert pulled
+    assert [image for image in pulled if not re.search(r":v?\d+\.\d+\.\d+$", image)] == []
+
+
+def test_compose_mounts_files_that_exist() -> None:
+    mounts = [v for s in compose_services().values() for v in s.get("volumes", [])]
+    sources = [mount.split(":")[0] for mount in mounts if mount.startswith("./")]
+    assert sources
+    assert [source for source in sources if not (ROOT / source).exists()] == []
+
+
+def test_compose_accepts_the_stack_once_a_token_is_set(compose: list[str]) -> None:
+    done = run(*compose, "-f", COMPOSE, "config", env={**os.environ, "SLOSCORE_TOKEN": TOKEN})
+    assert done.returncode == 0, done.stderr
+
+
+def test_compose_refuses_to_start_without_a_token(compose: list[str], tmp_path: Path) -> None:
+    env = {name: value for name, value in os.environ.items() if name != "SLOSCORE_TOKEN"}
+    empty = tmp_path / "empty.env"
+    empty.touch()
+    done = run(*compose, "--env-file", empty, "-f", COMPOSE, "config", env=env)
+    assert done.returncode != 0
+    assert "set SLOSCORE_TOKEN to a long random string" in done.stderr
+
+
+def test_image_runs_as_a_numeric_user_and_without_a_shell() -> None:
+    lines = (ROOT / "Dockerfile").read_text().splitlines()
+    runtime = lines[max(i for i, line in enumerate(lines) if line.startswith("FROM")) :]
+    assert "USER 10001:10001" in runtime
+    for word in ("RUN", "CMD", "ENTRYPOINT"):
+        commands = [line.strip() for line in lines if line.strip().startswith(f"{word} ")]
+        assert commands
+        assert [c for c in commands if not c.removeprefix(f"{word} ").startswith("[")] == []
+
+
+def test_make_alone_lists_every_target() -> None:
+    phony = re.search(r"^\.PHONY: (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert phony is not None
+    env = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    listed = re.findall(r"^  ([a-z0-9-]+) ", run("make", env=env).stdout, re.MULTILINE)
+    assert sorted(listed) == sorted(phony[1].split())
