@@ -58,7 +58,7 @@ types: $(STAMP) ## Check types (mypy, strict)
 
 imports: $(STAMP) ## Check that imports point one way through the layers (import-linter)
 	@echo "==> Imports: import-linter"
-	@$(BIN)/lint-imports --config pyproject.toml || $(call fail,an import breaks a layer: see the contracts in pyproject.toml)
+	@$(BIN)/lint-imports || $(call fail,an import breaks a layer: see the contracts in pyproject.toml)
 
 unit: $(STAMP) ## Run the unit tests (seconds)
 	@$(BIN)/python -m pytest tests/unit $(ARGS)
