@@ -1,0 +1,137 @@
+"""Settings of the service: where its metrics come from and how it behaves."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Self
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic.functional_validators import field_validator
+
+_DURATION_UNITS = {
+    "y": 31_536_000.0,
+    "w": 604_800.0,
+    "d": 86_400.0,
+    "h": 3_600.0,
+    "m": 60.0,
+    "s": 1.0,
+    "ms": 0.001,
+}
+_DURATION = re.compile(r"(?:\d+(?:ms|[ywdhms]))+")
+_DURATION_PART = re.compile(r"(\d+)(ms|[ywdhms])")
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_OWN_HEADERS = frozenset({"authorization", "content-length", "content-type", "host"})
+
+
+def parse_duration(value: object) -> object:
+    """Seconds of a Prometheus style duration ("30s", "1h30m"); anything else is left as it is.
+
+    Raises ValueError for text that is no duration.
+    """
+    if not isinstance(value, str):
+        return value
+    if not _DURATION.fullmatch(value):
+        raise ValueError(f'{value!r} is no duration: write it like "30s", "5m" or "1h30m"')
+    return sum(float(n) * _DURATION_UNITS[unit] for n, unit in _DURATION_PART.findall(value))
+
+
+Duration = Annotated[float, BeforeValidator(parse_duration), Field(gt=0, allow_inf_nan=False)]
+
+
+class SettingsModel(BaseModel):
+    """Base of all settings: unknown keys are refused, and errors never quote what was given."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class BasicAuthSettings(SettingsModel):
+    """A user name with its password, or with a file that holds it."""
+
+    username: str = Field(min_length=1, pattern=r"^[^:\r\n]+$")
+    password: SecretStr | None = None
+    password_file: Path | None = None
+
+    @model_validator(mode="after")
+    def _has_one_password(self) -> Self:
+        if (self.password is None) == (self.password_file is None):
+            raise ValueError("give either password or password_file")
+        return self
+
+
+class TlsSettings(SettingsModel):
+    """How the server is verified, and the client certificate that is shown to it (PEM files)."""
+
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    insecure_skip_verify: bool = False
+
+    @model_validator(mode="after")
+    def _has_certificate_and_key(self) -> Self:
+        if (self.cert_file is None) != (self.key_file is None):
+            raise ValueError("cert_file and key_file belong together: give both or none")
+        return self
+
+
+class PrometheusSettings(SettingsModel):
+    """Access to the HTTP API of Prometheus, or of an engine that speaks it.
+
+    ``timeout`` is the deadline of one query in seconds; ``max_answer_bytes`` bounds one answer
+    after decompression; ``samples_span`` is how many seconds of raw samples one query asks for;
+    ``max_query_targets`` and ``max_query_bytes`` bound the selectors that share a query.
+    Files with credentials and certificates are read again when they change.
+    """
+
+    url: str = "http://127.0.0.1:9090"
+    timeout: Duration = 10.0
+    max_concurrency: int = Field(default=8, ge=1)
+    max_query_targets: int = Field(default=200, ge=1)
+    max_query_bytes: int = Field(default=16 * 1024, ge=1)
+    max_answer_bytes: int = Field(default=256 * 1024 * 1024, ge=1024)
+    samples_span: Duration = 600.0
+    bearer_token: SecretStr | None = None
+    bearer_token_file: Path | None = None
+    basic_auth: BasicAuthSettings | None = None
+    headers: dict[str, SecretStr] = Field(default_factory=dict)
+    tls: TlsSettings = Field(default_factory=TlsSettings)
+
+    @field_validator("url")
+    @classmethod
+    def _is_plain_http_url(cls, url: str) -> str:
+        try:
+            parts = urlsplit(url)
+            host = parts.hostname
+            parts.port  # noqa: B018  reading the port is what checks it
+        except ValueError as error:
+            raise ValueError(f"this is no URL: {error}") from None
+        if parts.username is not None or parts.password is not None:
+            raise ValueError(
+                "the URL must not hold credentials, which end up in logs: "
+                "use basic_auth or bearer_token_file"
+            )
+        if parts.scheme not in {"http", "https"} or not host:
+            raise ValueError('the URL must look like "http://host:9090" or "https://host/prefix"')
+        if parts.query or parts.fragment:
+            raise ValueError("the URL must end with its path: leave out what follows ? or #")
+        return url.rstrip("/")
+
+    @field_validator("headers")
+    @classmethod
+    def _are_extra_headers(cls, headers: dict[str, SecretStr]) -> dict[str, SecretStr]:
+        for name, value in headers.items():
+            if not _HEADER_NAME.fullmatch(name):
+                raise ValueError(f"{name!r} is no name of a header")
+            if name.lower() in _OWN_HEADERS:
+                raise ValueError(
+                    f"{name} is not an extra header: credentials go to basic_auth or bearer_token"
+                )
+            if any(character in value.get_secret_value() for character in "\r\n\0"):
+                raise ValueError(f"the value of {name} must be a single line")
+        return headers
+
+    @model_validator(mode="after")
+    def _has_one_identity(self) -> Self:
+        given = (self.bearer_token, self.bearer_token_file, self.basic_auth)
+        if sum(one is not None for one in given) > 1:
+            raise ValueError("give only one of bearer_token, bearer_token_file and basic_auth")
+        return self

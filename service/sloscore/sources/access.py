@@ -1,0 +1,108 @@
+"""Credentials and certificates of a Prometheus, read again when their files change."""
+
+import base64
+import ssl
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from pydantic import SecretStr
+
+from sloscore.errors import SourceError
+from sloscore.settings import PrometheusSettings, TlsSettings
+
+T = TypeVar("T")
+
+_Stamp = tuple[tuple[int, int, int], ...]
+
+
+class _Watched(Generic[T]):
+    """What is made of some files, made again when one of them changes."""
+
+    def __init__(self, paths: Sequence[Path], make: Callable[[], T]) -> None:
+        self._paths = paths
+        self._make = make
+        self._made: tuple[_Stamp, T] | None = None
+
+    def get(self) -> T:
+        stamp = tuple((s.st_mtime_ns, s.st_size, s.st_ino) for s in (p.stat() for p in self._paths))
+        if self._made is None or self._made[0] != stamp:
+            self._made = (stamp, self._make())
+        return self._made[1]
+
+
+class Access:
+    """The request headers and the TLS context that the settings ask for."""
+
+    def __init__(self, settings: PrometheusSettings) -> None:
+        self._extra = {name: v.get_secret_value() for name, v in settings.headers.items()}
+        self._authorization = _authorization(settings)
+        self._tls = _tls(settings.tls) if settings.url.startswith("https:") else None
+
+    def __repr__(self) -> str:
+        return "Access(...)"
+
+    def headers(self) -> dict[str, str]:
+        """Headers of the next request; raises SourceError (``auth``) for an unreadable file."""
+        if self._authorization is None:
+            return dict(self._extra)
+        try:
+            return {**self._extra, "Authorization": self._authorization.get()}
+        except (OSError, ValueError) as error:
+            raise SourceError(f"cannot read the credentials: {error}", kind="auth") from None
+
+    def tls(self) -> ssl.SSLContext | bool:
+        """TLS of the next request; raises SourceError (``auth``) for unusable certificates."""
+        if self._tls is None:
+            return True
+        try:
+            return self._tls.get()
+        except (OSError, ValueError) as error:
+            raise SourceError(f"cannot use the TLS files: {error}", kind="auth") from None
+
+
+def _authorization(settings: PrometheusSettings) -> _Watched[str] | None:
+    if settings.basic_auth is not None:
+        user = settings.basic_auth.username
+        password, path = settings.basic_auth.password, settings.basic_auth.password_file
+        return _secret(password, path, lambda secret: _basic(user, secret))
+    if settings.bearer_token is None and settings.bearer_token_file is None:
+        return None
+    return _secret(settings.bearer_token, settings.bearer_token_file, lambda s: f"Bearer {s}")
+
+
+def _secret(
+    value: SecretStr | None, path: Path | None, make: Callable[[str], str]
+) -> _Watched[str]:
+    if path is not None:
+        return _Watched([path], lambda: make(_single_line(path)))
+    return _Watched([], lambda: make(value.get_secret_value() if value else ""))
+
+
+def _basic(user: str, password: str) -> str:
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+def _single_line(path: Path) -> str:
+    try:
+        text = path.read_text(encoding="utf-8").strip()
+    except UnicodeDecodeError:
+        raise ValueError(f"{path} is not UTF-8 text") from None
+    if not text or not text.isprintable():
+        raise ValueError(f"{path} must hold one line of text")
+    return text
+
+
+def _tls(settings: TlsSettings) -> _Watched[ssl.SSLContext]:
+    paths = [settings.ca_file, settings.cert_file, settings.key_file]
+    return _Watched([path for path in paths if path is not None], lambda: _context(settings))
+
+
+def _context(settings: TlsSettings) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=settings.ca_file)
+    if settings.insecure_skip_verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if settings.cert_file is not None:
+        context.load_cert_chain(settings.cert_file, settings.key_file)
+    return context

@@ -1,0 +1,154 @@
+"""The metric source over Prometheus' HTTP API."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
+
+from sloscore.core.samples import Labels, Target
+from sloscore.errors import SourceError
+from sloscore.settings import PrometheusSettings
+from sloscore.sources import promql
+from sloscore.sources.base import Snapshot
+from sloscore.sources.decode import (
+    SamplesAnswer,
+    SnapshotAnswer,
+    decode_instances,
+    decode_samples,
+    decode_snapshot,
+    result_of,
+)
+from sloscore.sources.scrapes import Instance
+from sloscore.sources.transport import Transport
+
+OnQuery = Callable[[str, float, str | None], None]
+"""Told of each query: its kind (snapshot, samples, check), its seconds, its error's kind."""
+
+T = TypeVar("T")
+
+_THREAD_ABOVE_BYTES = 64 * 1024
+_REMEMBERED_SELECTORS = 20_000
+# Prometheus 2 includes the far end of a range, 3 does not: ask for more, and cut exactly here.
+_RANGE_MARGIN = 1.0
+
+
+class PrometheusSource:
+    """Reads cumulative samples from Prometheus, or from an engine that speaks its HTTP API.
+
+    Connections are opened by the first query, in the event loop that asks it.
+    """
+
+    def __init__(self, settings: PrometheusSettings, on_query: OnQuery | None = None) -> None:
+        self._settings = settings
+        self._on_query = on_query
+        self._transport = Transport(settings)
+        self._slots = asyncio.Semaphore(settings.max_concurrency)
+        self._hidden: dict[Labels, frozenset[Instance]] = {}
+
+    async def snapshot(
+        self, targets: Sequence[Target], at: float
+    ) -> Mapping[str, Snapshot | SourceError]:
+        """See MetricSource."""
+        limits = self._settings.max_query_targets, self._settings.max_query_bytes
+        chunks = list(promql.chunks(targets, *limits))
+        answers = await asyncio.gather(*(self._snapshot_of(chunk, at) for chunk in chunks))
+        return {
+            target.key: answer if isinstance(answer, SourceError) else answer[target.selector]
+            for chunk, answer in zip(chunks, answers, strict=True)
+            for target in chunk.targets
+        }
+
+    async def samples(self, target: Target, after: float, until: float) -> Snapshot:
+        """See MetricSource."""
+        if until <= after:
+            return []
+        hidden = await self._query(
+            "samples",
+            promql.hidden_instances_query(target, until - after + _RANGE_MARGIN),
+            until,
+            decode_instances,
+        )
+        found: list[Snapshot] = []
+        start = after
+        while start < until:
+            end = min(start + self._settings.samples_span, until)
+            found.append(await self._samples_between(target, start, end, hidden))
+            start = end
+        return [sample for part in found for sample in part]
+
+    async def check(self) -> None:
+        """See MetricSource."""
+        await self._query("check", "vector(1)", None, lambda body: result_of(body, "vector"))
+
+    async def close(self) -> None:
+        """See MetricSource."""
+        await self._transport.close()
+
+    async def _snapshot_of(
+        self, chunk: promql.Chunk, at: float
+    ) -> Mapping[Labels, Snapshot | SourceError] | SourceError:
+        try:
+            answer, known = await self._ask_snapshot(chunk, at)
+            if any(answer.hidden[selector] - known[selector] for selector in chunk.selectors):
+                answer, _ = await self._ask_snapshot(chunk, at)
+        except SourceError as error:
+            return error
+        return answer.samples
+
+    async def _ask_snapshot(
+        self, chunk: promql.Chunk, at: float
+    ) -> tuple[SnapshotAnswer, Mapping[Labels, frozenset[Instance]]]:
+        known = {selector: self._hidden.get(selector, frozenset()) for selector in chunk.selectors}
+        query = promql.snapshot_query(chunk, frozenset().union(*known.values()))
+        answer = await self._query(
+            "snapshot", query, at, lambda body: decode_snapshot(body, chunk, known)
+        )
+        self._remember(answer.hidden)
+        return answer, known
+
+    def _remember(self, hidden: Mapping[Labels, frozenset[Instance]]) -> None:
+        for selector, instances in hidden.items():
+            self._hidden.pop(selector, None)
+            if instances:
+                self._hidden[selector] = instances
+        while len(self._hidden) > _REMEMBERED_SELECTORS:
+            del self._hidden[next(iter(self._hidden))]
+
+    async def _samples_between(
+        self, target: Target, after: float, until: float, hidden: frozenset[Instance]
+    ) -> Snapshot:
+        seconds = until - after + _RANGE_MARGIN
+        hidden_body = None
+        if hidden:
+            query = promql.instance_samples_query(hidden, seconds)
+            hidden_body = await self._query("samples", query, until, bytes)
+        return await self._query(
+            "samples",
+            promql.samples_query(target, seconds),
+            until,
+            lambda body: decode_samples(
+                SamplesAnswer(body, hidden, hidden_body), target, after, until
+            ),
+        )
+
+    async def _query(
+        self, kind: str, query: str, at: float | None, decode: Callable[[bytes], T]
+    ) -> T:
+        """One query and what ``decode`` makes of its answer; raises SourceError."""
+        async with self._slots:
+            began = time.perf_counter()
+            try:
+                body = await self._transport.query(query, at)
+                if len(body) > _THREAD_ABOVE_BYTES:
+                    decoded = await asyncio.to_thread(decode, body)
+                else:
+                    decoded = decode(body)
+            except SourceError as error:
+                self._report(kind, began, error.kind)
+                raise
+            self._report(kind, began, None)
+            return decoded
+
+    def _report(self, kind: str, began: float, error: str | None) -> None:
+        if self._on_query is not None:
+            self._on_query(kind, time.perf_counter() - began, error)

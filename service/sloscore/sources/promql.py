@@ -1,0 +1,204 @@
+"""PromQL for many targets at once; no value ever enters a query unescaped."""
+
+import math
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from sloscore.core.samples import Family, FamilyKind, Labels, Target
+from sloscore.sources.scrapes import Instance
+
+# A label that no scraped series can have: Prometheus drops names that begin like this one.
+PART_LABEL = "__sloscore__"
+PART_TARGET = "target"
+PART_TIME_PREFIX = "time:"
+
+UP = "up"
+PROCESS_START = "process_start_time_seconds"
+
+_PLAIN_LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
+_REGEX_META = re.compile(r"[\\.+*?()|\[\]{}^$]")
+_STRING_SPECIAL = re.compile(r'[\\"\x00-\x1f\x7f]')
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Targets with the same families and selector labels, few enough for one query."""
+
+    families: tuple[Family, ...]
+    targets: tuple[Target, ...]
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """The selector labels that all targets of the chunk have in common."""
+        return tuple(name for name, _ in self.targets[0].selector)
+
+    @property
+    def selectors(self) -> tuple[Labels, ...]:
+        """The distinct selectors, in order of first use."""
+        return tuple(dict.fromkeys(target.selector for target in self.targets))
+
+
+def quote(text: str) -> str:
+    """A PromQL string literal of any text."""
+    return '"' + _STRING_SPECIAL.sub(_escape_character, text) + '"'
+
+
+def quote_regex(text: str) -> str:
+    """RE2 that matches exactly this text (the escapes of Go's regexp.QuoteMeta)."""
+    return _REGEX_META.sub(r"\\\g<0>", text)
+
+
+def matcher(label: str, values: Collection[str]) -> str:
+    """A label matcher for one value of a non-empty collection; Prometheus anchors its regexes."""
+    name = label if _PLAIN_LABEL.fullmatch(label) else quote(label)
+    if len(values) == 1:
+        return f"{name}={quote(next(iter(values)))}"
+    return f"{name}=~{quote('|'.join(quote_regex(value) for value in values))}"
+
+
+def chunks(targets: Iterable[Target], max_targets: int, max_bytes: int) -> Iterator[Chunk]:
+    """Targets grouped by what a query can share, each group cut to size.
+
+    A chunk has at most ``max_targets`` distinct selectors with ``max_bytes`` of values (UTF-8,
+    before escaping), or a single selector however long.
+    """
+    groups: dict[tuple[object, ...], dict[Labels, list[Target]]] = {}
+    for target in targets:
+        names = tuple(name for name, _ in target.selector)
+        group = groups.setdefault((target.families, names), {})
+        group.setdefault(target.selector, []).append(target)
+    for group in groups.values():
+        yield from _cut(group, max_targets, max_bytes)
+
+
+def snapshot_query(chunk: Chunk, instances: Collection[Instance] = ()) -> str:
+    """One instant query for everything that a chunk's targets show, read from one view.
+
+    Rows without PART_LABEL are the families' samples. PART_TARGET marks ``up`` and the process
+    start. PART_TIME_PREFIX followed by a metric name marks scrape times in Unix seconds; one
+    expression a name, as timestamp() drops names and would fail on the equal labels that are left.
+    ``instances`` are asked for their ``up`` and process start by job and instance, for selectors
+    of labels that only the families' own series carry.
+    """
+    selector = _selector(chunk)
+    parts = [
+        _time_part(name, [matcher("__name__", [name]), *selector])
+        for name in _clock_names(chunk.families)
+    ]
+    parts += _target_parts(selector)
+    if instances:
+        parts += _target_parts(instance_matchers(instances))
+    # Last, as `or` hashes all of its left side at each step and this is the large part.
+    parts.append(_braces([matcher("__name__", series_names(chunk.families)), *selector]))
+    return " or ".join(parts)
+
+
+def samples_query(target: Target, seconds: float) -> str:
+    """A range selector for the raw samples of a target over the last ``seconds``."""
+    names = [*series_names(target.families), UP, PROCESS_START]
+    return _ranged([matcher("__name__", names), *_equalities(target)], seconds)
+
+
+def instance_samples_query(instances: Collection[Instance], seconds: float) -> str:
+    """A range selector for ``up`` and the process start of instances over the last ``seconds``."""
+    names = [UP, PROCESS_START]
+    return _ranged([matcher("__name__", names), *instance_matchers(instances)], seconds)
+
+
+def hidden_instances_query(target: Target, seconds: float) -> str:
+    """The instances (by job, instance) whose ``up`` does not carry the target's selector."""
+    selector = _equalities(target)
+    series = _ranged([matcher("__name__", _clock_names(target.families)), *selector], seconds)
+    up = _ranged([matcher("__name__", [UP]), *selector], seconds)
+    return (
+        f"group by (job, instance) (last_over_time({series}))"
+        f" unless on (job, instance) last_over_time({up})"
+    )
+
+
+def instance_matchers(instances: Collection[Instance]) -> list[str]:
+    """Matchers for a superset of the instances: every job with every instance."""
+    jobs = sorted({job for job, _ in instances})
+    names = sorted({name for _, name in instances})
+    return [matcher("job", jobs), matcher("instance", names)]
+
+
+def series_names(families: Sequence[Family]) -> list[str]:
+    """The names of all series of the families, with the bare name of a native histogram."""
+    names = []
+    for family in families:
+        for name in family.names:
+            names.append(name)
+            if family.kind is FamilyKind.HISTOGRAM:
+                names += [f"{name}_bucket", f"{name}_sum", f"{name}_count"]
+    return list(dict.fromkeys(names))
+
+
+def _clock_names(families: Sequence[Family]) -> list[str]:
+    names = []
+    for family in families:
+        suffix = "_count" if family.kind is FamilyKind.HISTOGRAM else ""
+        names += [name + suffix for name in family.names]
+    return list(dict.fromkeys(names))
+
+
+def _cut(group: dict[Labels, list[Target]], max_targets: int, max_bytes: int) -> Iterator[Chunk]:
+    members: list[list[Target]] = []
+    size = 0
+    for selector, targets in group.items():
+        length = sum(len(value.encode()) for _, value in selector)
+        if members and (len(members) == max_targets or size + length > max_bytes):
+            yield _chunk(members)
+            members, size = [], 0
+        members.append(targets)
+        size += length
+    if members:
+        yield _chunk(members)
+
+
+def _chunk(members: list[list[Target]]) -> Chunk:
+    targets = tuple(target for same in members for target in same)
+    return Chunk(targets[0].families, targets)
+
+
+def _selector(chunk: Chunk) -> list[str]:
+    matchers = []
+    for position, name in enumerate(chunk.label_names):
+        values = dict.fromkeys(selector[position][1] for selector in chunk.selectors)
+        matchers.append(matcher(name, values))
+    return matchers
+
+
+def _equalities(target: Target) -> list[str]:
+    return [matcher(name, [value]) for name, value in target.selector]
+
+
+def _target_parts(selector: list[str]) -> list[str]:
+    both = _braces([matcher("__name__", [UP, PROCESS_START]), *selector])
+    return [
+        _marked(both, PART_TARGET),
+        _time_part(UP, [matcher("__name__", [UP]), *selector]),
+        _time_part(PROCESS_START, [matcher("__name__", [PROCESS_START]), *selector]),
+    ]
+
+
+def _time_part(name: str, matchers: list[str]) -> str:
+    return _marked(f"timestamp({_braces(matchers)})", PART_TIME_PREFIX + name)
+
+
+def _marked(expression: str, part: str) -> str:
+    return f'label_replace({expression}, "{PART_LABEL}", {quote(part)}, "", "")'
+
+
+def _braces(matchers: list[str]) -> str:
+    return "{" + ",".join(matchers) + "}"
+
+
+def _ranged(matchers: list[str], seconds: float) -> str:
+    return f"{_braces(matchers)}[{max(1, math.ceil(seconds))}s]"
+
+
+def _escape_character(match: re.Match[str]) -> str:
+    character = match.group()
+    return "\\" + character if character in '\\"' else f"\\x{ord(character):02x}"

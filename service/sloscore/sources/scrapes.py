@@ -1,0 +1,163 @@
+"""Puts the series of one scrape together to the histograms and counters of an instance."""
+
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sloscore.core.histogram import Histogram
+from sloscore.core.samples import Child, Family, FamilyKind, InstanceSample, Labels
+from sloscore.errors import SourceError
+
+Instance = tuple[str, str]
+
+_NOT_OF_CHILD = frozenset({"__name__", "le", "job", "instance"})
+
+
+@dataclass(slots=True)
+class Series:
+    """What a scrape showed of one child under one family name; ``time`` in Unix milliseconds."""
+
+    time: int | None = None
+    buckets: dict[str, float] = field(default_factory=dict)
+    sum: float | None = None
+    count: float | None = None
+    value: float | None = None
+    native: bool = False
+
+
+@dataclass(slots=True)
+class Scrape:
+    """What is known of one instance at one time (Unix milliseconds), by family name and child."""
+
+    time: int = 0
+    up: bool | None = None
+    process_start: float | None = None
+    series: defaultdict[str, defaultdict[Labels, Series]] = field(
+        default_factory=lambda: defaultdict(lambda: defaultdict(Series))
+    )
+
+
+def child_labels(labels: Mapping[str, str]) -> Labels:
+    """The labels that tell a child from its siblings, sorted."""
+    return tuple(sorted(pair for pair in labels.items() if pair[0] not in _NOT_OF_CHILD))
+
+
+def set_part(series: Series, part: str, le: str, value: str) -> None:
+    """File one value, as the API spells it, under its part; bare floats of histograms are skipped.
+
+    Raises ValueError for a value that is no number.
+    """
+    if part == "bucket":
+        series.buckets[le] = float(value)
+    elif part == "sum":
+        series.sum = float(value)
+    elif part == "count":
+        series.count = float(value)
+    elif part == "value":
+        series.value = float(value)
+
+
+class FamilyReader:
+    """Knows which part of which family each series is.
+
+    Where an instance shows a role under several names, the first name in the order of
+    ``families`` counts and the others are left out, so that no request is counted twice.
+    """
+
+    def __init__(self, families: Sequence[Family]) -> None:
+        self._names = [(name, family) for family in families for name in family.names]
+        self._parts: dict[str, tuple[str, str]] = {}
+        for name, family in self._names:
+            if family.kind is FamilyKind.COUNTER:
+                self._parts.setdefault(name, (name, "value"))
+                continue
+            self._parts.setdefault(name, (name, "native"))
+            for part in ("bucket", "sum", "count"):
+                self._parts.setdefault(f"{name}_{part}", (name, part))
+
+    def part_of(self, series: str) -> tuple[str, str] | None:
+        """The family name and the part that a series' name stands for, if any.
+
+        Parts are ``bucket``, ``sum``, ``count``, ``value`` (of a counter) and ``native``.
+        """
+        return self._parts.get(series)
+
+    def sample(self, instance: Instance, scrape: Scrape) -> InstanceSample:
+        """The scrape as a sample.
+
+        Raises SourceError (``decode``) for a histogram that is torn or in an unreadable form.
+        """
+        histograms: dict[Child, Histogram] = {}
+        counters: dict[Child, float] = {}
+        name_of_role: dict[str, str] = {}
+        natives: dict[str, str] = {}
+        for name, family in self._names:
+            for labels, series in scrape.series.get(name, {}).items():
+                if _is_only_native(series):
+                    natives.setdefault(family.role, name)
+                elif name_of_role.setdefault(family.role, name) == name:
+                    child = Child(family.role, labels)
+                    where = _describe(name, labels, instance)
+                    if family.kind is FamilyKind.COUNTER:
+                        counters[child] = _number(series.value, where) * family.scale
+                    else:
+                        histograms[child] = _histogram(series, where).scaled(family.scale)
+        for role, name in natives.items():
+            if role not in name_of_role:
+                raise _unreadable(
+                    f"{name} of {instance[1]} is a native histogram, which is not read yet: "
+                    "let Prometheus keep the classic one as well"
+                )
+        return InstanceSample(
+            instance=instance,
+            time=scrape.time / 1000,
+            up=scrape.up,
+            process_start=scrape.process_start,
+            histograms=histograms,
+            counters=counters,
+        )
+
+
+def _is_only_native(series: Series) -> bool:
+    return series.native and not series.buckets and series.count is None
+
+
+def _histogram(series: Series, where: str) -> Histogram:
+    buckets = {_bound(le, where): _number(v, where) for le, v in series.buckets.items()}
+    total = _number(series.sum, f"{where}: its _sum")
+    count = _number(series.count, f"{where}: its _count")
+    if math.inf not in buckets:
+        raise _unreadable(f"{where} has no +Inf bucket")
+    if buckets[math.inf] != count:
+        raise _unreadable(
+            f"{where} is torn: its +Inf bucket says {buckets[math.inf]:g}, its _count {count:g}"
+        )
+    return Histogram.from_buckets(buckets, total)
+
+
+def _bound(le: str, where: str) -> float:
+    try:
+        bound = float(le)
+    except ValueError:
+        bound = math.nan
+    if math.isnan(bound):
+        raise _unreadable(f"{where} has a bucket whose le is {le!r}, which is not a number")
+    return bound
+
+
+def _number(value: float | None, where: str) -> float:
+    if value is None:
+        raise _unreadable(f"{where} is missing")
+    if not math.isfinite(value):
+        raise _unreadable(f"{where} is {value}")
+    return value
+
+
+def _describe(name: str, labels: Labels, instance: Instance) -> str:
+    shown = ",".join(f'{label}="{value}"' for label, value in labels)
+    return f"{name}{{{shown}}} of {instance[1]}"
+
+
+def _unreadable(message: str) -> SourceError:
+    return SourceError(message, kind="decode")
