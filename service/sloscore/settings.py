@@ -44,6 +44,10 @@ class SettingsModel(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
+def _is_line(secret: SecretStr) -> bool:
+    return secret.get_secret_value().isprintable()
+
+
 class BasicAuthSettings(SettingsModel):
     """A user name with its password, or with a file that holds it."""
 
@@ -125,9 +129,16 @@ class PrometheusSettings(SettingsModel):
                 raise ValueError(
                     f"{name} is not an extra header: credentials go to basic_auth or bearer_token"
                 )
-            if any(character in value.get_secret_value() for character in "\r\n\0"):
-                raise ValueError(f"the value of {name} must be a single line")
+            if not _is_line(value):
+                raise ValueError(f"the value of {name} must be a single line of text")
         return headers
+
+    @field_validator("bearer_token")
+    @classmethod
+    def _is_token(cls, token: SecretStr | None) -> SecretStr | None:
+        if token is not None and not (token.get_secret_value().strip() and _is_line(token)):
+            raise ValueError("the token must be a single line of text")
+        return token
 
     @model_validator(mode="after")
     def _has_one_identity(self) -> Self:

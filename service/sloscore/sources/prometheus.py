@@ -50,18 +50,20 @@ class PrometheusSource:
     ) -> Mapping[str, Snapshot | SourceError]:
         """See MetricSource."""
         limits = self._settings.max_query_targets, self._settings.max_query_bytes
-        chunks = list(promql.chunks(targets, *limits))
+        unusable = {target.key: promql.unusable(target) for target in targets}
+        found: dict[str, Snapshot | SourceError] = {k: e for k, e in unusable.items() if e}
+        chunks = list(promql.chunks((t for t in targets if t.key not in found), *limits))
         answers = await asyncio.gather(*(self._snapshot_of(chunk, at) for chunk in chunks))
-        return {
-            target.key: answer if isinstance(answer, SourceError) else answer[target.selector]
-            for chunk, answer in zip(chunks, answers, strict=True)
-            for target in chunk.targets
-        }
+        for chunk, answer in zip(chunks, answers, strict=True):
+            found |= {target.key: answer[target.selector] for target in chunk.targets}
+        return found
 
     async def samples(self, target: Target, after: float, until: float) -> Snapshot:
         """See MetricSource."""
         if until <= after:
             return []
+        if error := promql.unusable(target):
+            raise error
         hidden = await self._query(
             "samples",
             promql.hidden_instances_query(target, until - after + _RANGE_MARGIN),
@@ -86,13 +88,13 @@ class PrometheusSource:
 
     async def _snapshot_of(
         self, chunk: promql.Chunk, at: float
-    ) -> Mapping[Labels, Snapshot | SourceError] | SourceError:
+    ) -> Mapping[Labels, Snapshot | SourceError]:
         try:
             answer, known = await self._ask_snapshot(chunk, at)
             if any(answer.hidden[selector] - known[selector] for selector in chunk.selectors):
                 answer, _ = await self._ask_snapshot(chunk, at)
         except SourceError as error:
-            return error
+            return dict.fromkeys(chunk.selectors, error)
         return answer.samples
 
     async def _ask_snapshot(

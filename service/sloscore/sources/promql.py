@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from sloscore.core.samples import Family, FamilyKind, Labels, Target
+from sloscore.errors import SourceError
 from sloscore.sources.scrapes import Instance
 
 # A label that no scraped series can have: Prometheus drops names that begin like this one.
@@ -37,6 +38,20 @@ class Chunk:
     def selectors(self) -> tuple[Labels, ...]:
         """The distinct selectors, in order of first use."""
         return tuple(dict.fromkeys(target.selector for target in self.targets))
+
+
+def unusable(target: Target) -> SourceError | None:
+    """Why no query can be written for a target, if so: its values must be encodable as UTF-8."""
+    for name, value in target.selector:
+        try:
+            (name + value).encode()
+        except UnicodeEncodeError:
+            return SourceError(
+                f"the selector's label {name!r} has the value {value!r}, which is not valid "
+                "Unicode text, so no series can carry it",
+                kind="bad_data",
+            )
+    return None
 
 
 def quote(text: str) -> str:
