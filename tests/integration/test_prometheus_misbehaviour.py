@@ -22,7 +22,7 @@ Serve = Callable[..., Awaitable[str]]
 Connect = Callable[..., PrometheusSource]
 
 FAMILY = Family("ttft", FamilyKind.HISTOGRAM, ("a:ttft",))
-SECRET = "hunter2"
+SESAME = "hunter2"
 EMPTY = {"status": "success", "data": {"resultType": "vector", "result": []}}
 
 
@@ -269,14 +269,14 @@ async def test_a_redirect_is_not_followed_and_its_target_named_without_secrets(
     place = await serve(elsewhere)
 
     async def handler(_request: web.Request) -> web.Response:
-        location = f"{place}/api/v1/query?token={SECRET}"
+        location = f"{place}/api/v1/query?token={SESAME}"
         return web.Response(status=307, headers={"Location": location})
 
-    error = await failure_of(connect(url=await serve(handler), bearer_token=SECRET))
+    error = await failure_of(connect(url=await serve(handler), bearer_token=SESAME))
 
     assert error.kind == "http"
     assert "redirects are not followed" in str(error)
-    assert SECRET not in str(error)
+    assert SESAME not in str(error)
     assert asked_elsewhere == []
 
 
@@ -290,14 +290,14 @@ def guarded(expected: Callable[[], str]) -> Handler:
 
 
 async def test_refused_credentials_are_named_but_not_shown(serve: Serve, connect: Connect) -> None:
-    url = await serve(guarded(lambda: f"Bearer {SECRET}"))
-    await connect(url=url, bearer_token=SECRET).check()
+    url = await serve(guarded(lambda: f"Bearer {SESAME}"))
+    await connect(url=url, bearer_token=SESAME).check()
 
-    error = await failure_of(connect(url=url, bearer_token=SECRET + "!"))
+    error = await failure_of(connect(url=url, bearer_token=SESAME + "!"))
 
     assert error.kind == "auth"
     assert "401" in str(error)
-    assert SECRET not in str(error)
+    assert SESAME not in str(error)
 
 
 async def test_basic_auth_sends_user_and_password(serve: Serve, connect: Connect) -> None:
