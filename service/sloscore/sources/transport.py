@@ -51,8 +51,10 @@ class Transport:
                 f"the answer of Prometheus at {self._settings.url} broke off: {error}", kind="http"
             ) from None
         except (aiohttp.ClientError, OSError) as error:
+            cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
+            reason = (isinstance(cause, OSError) and cause.strerror) or cause
             raise SourceError(
-                f"cannot reach Prometheus at {self._settings.url}: {error}; "
+                f"cannot reach Prometheus at {self._settings.url}: {reason}; "
                 "is it running, is the address right?",
                 kind="unreachable",
             ) from None

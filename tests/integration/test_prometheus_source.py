@@ -1,0 +1,440 @@
+"""The source against a real Prometheus that scrapes pages which the tests write."""
+
+import asyncio
+import itertools
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections import Counter as Tally
+from collections.abc import AsyncIterator, Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import pytest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from sloscore.core.samples import Family, FamilyKind, InstanceSample, Target
+from sloscore.errors import SourceError
+from sloscore.settings import PrometheusSettings
+from sloscore.sources.base import Snapshot
+from sloscore.sources.prometheus import PrometheusSource
+
+pytestmark = pytest.mark.prometheus
+
+TTFT = Family("ttft", FamilyKind.HISTOGRAM, ("lab:ttft_seconds", "lab_ttft_seconds"))
+E2E = Family("e2e", FamilyKind.HISTOGRAM, ("lab:e2e_seconds",))
+TOKENS = Family("tokens", FamilyKind.COUNTER, ("lab:tokens_total",))
+FAMILIES = (TTFT, E2E, TOKENS)
+
+NASTY = (
+    'double "quotes"',
+    "single 'quotes'",
+    "back\\slash",
+    "\\",
+    "trailing\\",
+    '\\"',
+    "new\nline",
+    "carriage\rreturn\ttab",
+    ".*",
+    ".+",
+    "a",
+    "b",
+    "A",
+    "a|b",
+    "a.b",
+    "axb",
+    "a\\.b",
+    "(a)",
+    "[ab]",
+    "a{2}",
+    "}",
+    '"} or up{x="',
+    "^a$",
+    "#no comment",
+    "ünï©ode 😀",
+    " a ",
+    "$1",
+    "\\x41",
+)
+
+Page = Callable[[int], bytes | None]
+
+
+def exposed(
+    *, start: float | None = 100.0, names: tuple[str, ...] = ("lab:ttft_seconds",), **counts: int
+) -> bytes:
+    """A page whose histogram children have these counts, by model name."""
+    registry = CollectorRegistry()
+    if start is not None:
+        Gauge("process_start_time_seconds", "-", registry=registry).set(start)
+    for name in names:
+        histogram = Histogram(name, "-", ["model_name"], buckets=[0.5, 1, 2], registry=registry)
+        for model, count in counts.items():
+            for _ in range(count):
+                histogram.labels(model).observe(0.75)
+    return generate_latest(registry)
+
+
+def nasty(_scrape: int) -> bytes:
+    registry = CollectorRegistry()
+    ttft = Histogram("lab:ttft_seconds", "-", ["model_name"], registry=registry)
+    e2e = Histogram("lab:e2e_seconds", "-", ["model_name"], registry=registry)
+    tokens = Counter("lab:tokens", "-", ["model_name"], registry=registry)
+    for number, value in enumerate(NASTY, start=1):
+        tokens.labels(value).inc(number)
+        for _ in range(number):
+            ttft.labels(value).observe(0.1)
+            e2e.labels(value).observe(1.0)
+    return generate_latest(registry)
+
+
+def restarting(scrape: int) -> bytes | None:
+    if scrape < 4:
+        return exposed(start=100.0, m=5 + scrape)
+    return None if scrape < 6 else exposed(start=200.0, m=scrape)
+
+
+PAGES: dict[str, Page] = {
+    "nasty": nasty,
+    "counting": lambda scrape: exposed(m=scrape),
+    "fresh": lambda _: exposed(),
+    "down": lambda _: None,
+    "restarting": restarting,
+    "vanishing": lambda scrape: exposed(a=1, b=1) if scrape < 3 else exposed(b=1),
+    "underscored": lambda _: exposed(names=("lab_ttft_seconds",), m=2),
+    "both": lambda _: exposed(names=("lab:ttft_seconds", "lab_ttft_seconds"), m=2),
+    "torn": lambda _: exposed(t=2).replace(
+        b'_count{model_name="t"} 2', b'_count{model_name="t"} 3'
+    ),
+}
+
+
+class Pages:
+    """The pages behind one loopback server; each knows how often it was scraped."""
+
+    def __init__(self) -> None:
+        scraped: Tally[str] = Tally()
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                page = self.path.strip("/")
+                scraped[page] += 1
+                text = PAGES[page](scraped[page])
+                self.send_response(500 if text is None else 200)
+                self.send_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+                self.end_headers()
+                self.wfile.write(text or b"")
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._thread = Thread(target=self._server.serve_forever, daemon=True)
+        self._thread.start()
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self._server.server_port}"
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+def scrape_config(address: str) -> str:
+    lines = ["global: {scrape_interval: 500ms, scrape_timeout: 500ms}", "scrape_configs:"]
+    lines += ["- job_name: lab", "  static_configs:"]
+    for page in PAGES:
+        labels = f'{{instance: "{page}", __metrics_path__: "/{page}"}}'
+        lines.append(f'  - {{targets: ["{address}"], labels: {labels}}}')
+    return "\n".join(lines) + "\n"
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    binary = os.environ.get("SLOSCORE_TEST_PROMETHEUS") or shutil.which("prometheus")
+    if binary is None:
+        pytest.skip("no prometheus")
+    place = tmp_path_factory.mktemp("prom")
+    pages = Pages()
+    (place / "prometheus.yml").write_text(scrape_config(pages.address))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    process = subprocess.Popen(
+        [
+            binary,
+            f"--config.file={place}/prometheus.yml",
+            f"--storage.tsdb.path={place}/data",
+            f"--web.listen-address=127.0.0.1:{port}",
+        ],
+        stderr=subprocess.DEVNULL,
+    )
+    yield f"http://127.0.0.1:{port}"
+    process.terminate()
+    process.wait()
+    pages.close()
+
+
+@pytest.fixture
+async def source(url: str) -> AsyncIterator[PrometheusSource]:
+    source = PrometheusSource(PrometheusSettings(url=url))
+    yield source
+    await source.close()
+
+
+def page(name: str, families: tuple[Family, ...] = FAMILIES) -> Target:
+    return Target(name, (("instance", name), ("job", "lab")), families)
+
+
+def model(name: str) -> Target:
+    return Target(name, (("model_name", name),), FAMILIES)
+
+
+async def once(
+    source: PrometheusSource, target: Target, holds: Callable[[Snapshot], bool]
+) -> Snapshot:
+    """The target's snapshot as soon as the condition holds for it."""
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                snapshot = (await source.snapshot([target], time.time()))[target.key]
+            except SourceError:
+                snapshot = []
+            if not isinstance(snapshot, SourceError) and holds(snapshot):
+                return snapshot
+            await asyncio.sleep(0.05)
+
+
+async def history(source: PrometheusSource, target: Target, scrapes: int) -> Snapshot:
+    """All raw samples of a page that was scraped at least this often."""
+    began = time.time() - 600
+    async with asyncio.timeout(60):
+        while True:
+            samples = await source.samples(target, began, time.time())
+            if len(samples) >= scrapes:
+                return samples
+            await asyncio.sleep(0.1)
+
+
+def seen(snapshot: Snapshot | SourceError) -> list[InstanceSample]:
+    assert not isinstance(snapshot, SourceError), snapshot
+    return list(snapshot)
+
+
+def counts(sample: InstanceSample) -> dict[str, float]:
+    """Requests of each TTFT child, by its model name."""
+    found = {child: histogram.count for child, histogram in sample.histograms.items()}
+    return {dict(c.labels)["model_name"]: n for c, n in found.items() if c.role == "ttft"}
+
+
+async def test_a_running_prometheus_passes_the_check(source: PrometheusSource) -> None:
+    await once(source, page("fresh"), bool)
+
+    await source.check()
+
+
+@pytest.mark.parametrize("most", [200, 1])
+async def test_every_label_value_finds_exactly_its_own_series(
+    url: str, source: PrometheusSource, most: int
+) -> None:
+    await once(source, page("nasty"), lambda found: bool(found and found[0].histograms))
+    absent = ["c", "a|", "|", "", "aa", "\\\\", ".", "double quotes", "\\n", "new\\nline"]
+    targets = [model(value) for value in (*NASTY, *absent)]
+    settings = PrometheusSettings(url=url, max_query_targets=most)
+    chunked = PrometheusSource(settings)
+
+    found = await chunked.snapshot(targets, time.time())
+
+    await chunked.close()
+    for number, value in enumerate(NASTY, start=1):
+        if value in {"a", "b"}:
+            continue  # other pages have these as well
+        (sample,) = seen(found[value])
+        assert counts(sample) == {value: number}
+        assert list(sample.counters.values()) == [number]
+        assert (sample.instance, sample.up) == (("lab", "nasty"), True)
+    assert all(all(not sample.histograms for sample in seen(found[value])) for value in absent)
+
+
+@pytest.mark.parametrize("value", [v for v in NASTY if v not in {"a", "b"}])
+async def test_raw_samples_of_every_label_value_are_exactly_its_own(
+    source: PrometheusSource, value: str
+) -> None:
+    await once(source, model(value), bool)
+
+    now = time.time()
+    samples = await source.samples(model(value), now - 60, now)
+
+    assert {(*s.instance, *counts(s).items()) for s in samples} == {
+        ("lab", "nasty", (value, NASTY.index(value) + 1))
+    }
+    assert {s.up for s in samples} == {True}
+
+
+async def test_a_server_without_requests_yet_and_one_that_is_down_both_show(
+    source: PrometheusSource,
+) -> None:
+    (fresh,) = await once(source, page("fresh"), bool)
+    (down,) = await once(source, page("down"), bool)
+
+    assert (fresh.up, fresh.process_start, fresh.histograms) == (True, 100.0, {})
+    assert (down.up, down.process_start, down.histograms) == (False, None, {})
+
+
+async def test_a_snapshot_carries_the_time_of_the_scrape_and_not_of_the_query(
+    source: PrometheusSource,
+) -> None:
+    samples = await history(source, page("counting"), scrapes=4)
+    third = samples[2]
+
+    found = await source.snapshot([page("counting")], samples[3].time - 0.002)
+
+    assert seen(found["counting"]) == [third]
+
+
+async def test_a_snapshot_before_the_first_scrape_is_empty(source: PrometheusSource) -> None:
+    samples = await history(source, page("counting"), scrapes=1)
+
+    found = await source.snapshot([page("counting")], samples[0].time - 0.002)
+
+    assert found["counting"] == []
+
+
+async def test_raw_samples_hold_every_scrape_once_in_order(
+    url: str, source: PrometheusSource
+) -> None:
+    samples = await history(source, page("counting"), scrapes=6)
+    first, last = samples[0].time, samples[5].time
+
+    pieces = PrometheusSource(PrometheusSettings(url=url, samples_span=0.5))
+    inner = await pieces.samples(page("counting"), first, last)
+    await pieces.close()
+
+    assert [counts(s) for s in samples[:6]] == [{"m": n} for n in range(1, 7)]
+    assert inner == samples[1:6]
+    assert all(before.time < s.time for before, s in itertools.pairwise(samples))
+
+
+async def test_adjacent_ranges_share_no_scrape_and_lose_none(source: PrometheusSource) -> None:
+    samples = await history(source, page("counting"), scrapes=6)
+    start, middle, end = (samples[n].time for n in (0, 3, 5))
+
+    early = await source.samples(page("counting"), start, middle)
+    late = await source.samples(page("counting"), middle, end)
+
+    assert [*early, *late] == samples[1:6]
+
+
+async def test_a_restart_shows_as_scrapes_that_failed_and_another_process_start(
+    source: PrometheusSource,
+) -> None:
+    samples = await history(source, page("restarting"), scrapes=7)
+
+    told = [(s.up, s.process_start, counts(s)) for s in samples[:7]]
+
+    assert told == [
+        (True, 100.0, {"m": 6}),
+        (True, 100.0, {"m": 7}),
+        (True, 100.0, {"m": 8}),
+        (False, None, {}),
+        (False, None, {}),
+        (True, 200.0, {"m": 6}),
+        (True, 200.0, {"m": 7}),
+    ]
+
+
+async def test_snapshots_follow_a_restart_as_the_raw_samples_do(source: PrometheusSource) -> None:
+    samples = await history(source, page("restarting"), scrapes=7)
+
+    for sample in samples[:7]:
+        found = await source.snapshot([page("restarting")], sample.time + 0.001)
+        assert seen(found["restarting"]) == [sample]
+
+
+async def test_a_child_that_is_gone_from_the_page_is_gone_from_the_snapshot(
+    source: PrometheusSource,
+) -> None:
+    samples = await history(source, page("vanishing"), scrapes=4)
+
+    before = await source.snapshot([page("vanishing")], samples[1].time)
+    after = await source.snapshot([page("vanishing")], samples[2].time)
+
+    assert counts(seen(before["vanishing"])[0]) == {"a": 1, "b": 1}
+    assert counts(seen(after["vanishing"])[0]) == {"b": 1}
+
+
+@pytest.mark.parametrize("name", ["underscored", "both"])
+async def test_a_family_counts_once_however_its_name_is_spelled(
+    source: PrometheusSource, name: str
+) -> None:
+    (sample,) = await once(source, page(name), lambda found: bool(found and found[0].histograms))
+
+    assert counts(sample) == {"m": 2}
+
+
+async def test_a_torn_histogram_fails_its_own_target_only(source: PrometheusSource) -> None:
+    await history(source, page("counting"), scrapes=3)
+
+    found = await source.snapshot([page("torn"), page("counting")], time.time())
+
+    error = found["torn"]
+    assert isinstance(error, SourceError)
+    assert error.kind == "decode"
+    assert "torn" in str(error)
+    assert len(seen(found["counting"])) == 1
+
+
+async def test_a_chunk_that_fails_fails_only_its_own_targets(
+    url: str, source: PrometheusSource
+) -> None:
+    await once(source, page("nasty"), lambda found: bool(found and found[0].histograms))
+    small = PrometheusSource(
+        PrometheusSettings(url=url, max_query_targets=1, max_answer_bytes=20_000)
+    )
+
+    found = await small.snapshot([page("nasty"), page("fresh")], time.time())
+
+    await small.close()
+    error = found["nasty"]
+    assert isinstance(error, SourceError)
+    assert error.kind == "too_large"
+    assert len(seen(found["fresh"])) == 1
+
+
+async def test_a_selector_of_labels_that_up_lacks_still_shows_up_and_process_start(
+    url: str, source: PrometheusSource
+) -> None:
+    await history(source, page("counting"), scrapes=3)
+    queries: list[str] = []
+    by_model = PrometheusSource(
+        PrometheusSettings(url=url), lambda kind, _seconds, _error: queries.append(kind)
+    )
+
+    first = await by_model.snapshot([model("m")], time.time())
+    asked = len(queries)
+    second = await by_model.snapshot([model("m")], time.time())
+
+    await by_model.close()
+    assert (asked, len(queries)) == (2, 3)
+    for found in (first, second):
+        told = {s.instance[1]: (s.up, s.process_start) for s in seen(found["m"])}
+        assert told["counting"] == (True, 100.0)
+
+
+async def test_a_query_that_prometheus_refuses_keeps_its_words(
+    url: str, source: PrometheusSource
+) -> None:
+    await once(source, page("fresh"), bool)
+    endless = PrometheusSource(PrometheusSettings(url=url, timeout=1e12))
+
+    found = await endless.snapshot([page("fresh")], time.time())
+
+    await endless.close()
+    error = found["fresh"]
+    assert isinstance(error, SourceError)
+    assert error.kind == "bad_data"
+    assert 'bad_data: invalid parameter "timeout"' in str(error)
