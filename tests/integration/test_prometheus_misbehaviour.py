@@ -93,6 +93,7 @@ async def test_a_query_is_a_form_with_deadline_and_time_and_takes_gzip(
     assert form["time"] == "1795538387.485"
     assert form["timeout"] == "9000ms"
     assert 'instance="h:1"' in form["query"]
+    assert form["nocache"] == "1"
     assert "gzip" in encodings
 
 

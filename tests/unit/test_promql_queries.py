@@ -1,6 +1,7 @@
 import ast
 import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -124,3 +125,12 @@ def test_a_value_that_is_not_unicode_text_is_refused_with_the_name_of_its_label(
     assert error.kind == "bad_data"
     assert "'model'" in str(error)
     assert promql.unusable(target("b", model="ü😀")) is None
+
+
+@pytest.mark.parametrize(("label", "words"), [("", "without a name"), ("__name__", "families")])
+def test_a_label_that_no_selector_can_have_is_refused(label: str, words: str) -> None:
+    error = promql.unusable(Target("a", ((label, "x"),), (TTFT,)))
+
+    assert error is not None
+    assert error.kind == "bad_data"
+    assert words in str(error)

@@ -41,8 +41,19 @@ class Chunk:
 
 
 def unusable(target: Target) -> SourceError | None:
-    """Why no query can be written for a target, if so: its values must be encodable as UTF-8."""
+    """Why no query can be written for a target, if so.
+
+    Its text must be encodable as UTF-8, and a label must have a name: an empty one passes Prometheus
+    3 and takes the whole process of VictoriaMetrics 1.x down.
+    """
     for name, value in target.selector:
+        if not name:
+            return SourceError("the selector has a label without a name", kind="bad_data")
+        if name == "__name__":
+            return SourceError(
+                "the selector must not name the metric: __name__ is up to the families",
+                kind="bad_data",
+            )
         try:
             (name + value).encode()
         except UnicodeEncodeError:
