@@ -1,0 +1,213 @@
+"""The window's counts against what really happened."""
+
+import math
+from typing import NamedTuple
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sloscore.core.histogram import Histogram
+from sloscore.core.samples import Child, InstanceSample
+from sloscore.experiments.window import WindowAccumulator, WindowCounts
+
+LATENCY = Child("latency", (("model_name", "m"),))
+OTHER_ENGINE = Child("latency", (("engine", "1"), ("model_name", "m")))
+TOKENS = Child("tokens_out", (("model_name", "m"),))
+BOUNDS = (1.0, 5.0, math.inf)
+START, END = 1000.0, 1060.0
+
+
+def sample(
+    time: float,
+    counts: tuple[float, ...] | None,
+    *,
+    instance: str = "a",
+    born: float | None = None,
+    child: Child = LATENCY,
+    tokens: float | None = None,
+    up: bool | None = True,
+) -> InstanceSample:
+    histograms = {} if counts is None else {child: Histogram(BOUNDS, counts, sum(counts))}
+    counters = {} if tokens is None else {TOKENS: tokens}
+    return InstanceSample(("job", instance), time, up, born, histograms, counters)
+
+
+def window(*samples: InstanceSample, end: float | None = END) -> WindowCounts:
+    accumulator = WindowAccumulator(START, end)
+    accumulator.feed(samples)
+    return accumulator.counts()
+
+
+class Case(NamedTuple):
+    samples: list[InstanceSample]
+    counts: tuple[float, ...] | None
+    resets: int = 0
+    unseen_head: float = 0
+    unseen_tail: float = 0
+
+
+CASES = {
+    "a baseline before the start is subtracted": Case(
+        [sample(995, (1, 2, 3)), sample(1010, (2, 4, 6)), sample(1061, (5, 8, 10))], (4, 6, 7)
+    ),
+    "the latest of several baselines counts": Case(
+        [sample(985, (0, 0, 0)), sample(1000, (1, 2, 3)), sample(1060, (5, 8, 10))], (4, 6, 7)
+    ),
+    "samples after the closing scrape are left out": Case(
+        [sample(995, (0, 0, 0)), sample(1060, (1, 2, 3)), sample(1075, (9, 9, 9))], (1, 2, 3)
+    ),
+    "a process born inside the window counts from zero": Case(
+        [sample(1015, (4, 5, 6), born=1003), sample(1060, (5, 6, 7), born=1003)], (5, 6, 7)
+    ),
+    "a process born before the window but seen late is a late baseline": Case(
+        [sample(1015, (4, 5, 6), born=900), sample(1060, (5, 6, 7), born=900)],
+        (1, 1, 1),
+        unseen_head=15,
+    ),
+    "a process of unknown birth that is seen late is a late baseline": Case(
+        [sample(1015, (4, 5, 6)), sample(1060, (5, 6, 8))], (1, 1, 2), unseen_head=15
+    ),
+    "a child that its instance did not have yet counts from zero": Case(
+        [sample(995, None), sample(1030, (4, 5, 6)), sample(1060, (5, 6, 8))], (5, 6, 8)
+    ),
+    "a fall of the count is a reset and all buckets count from zero": Case(
+        [sample(995, (5, 6, 9)), sample(1030, (7, 8, 11)), sample(1060, (6, 8, 9))],
+        (8, 10, 11),
+        resets=1,
+    ),
+    "a reset that only one bucket shows is one for the whole histogram": Case(
+        [sample(1000, (12, 13, 15)), sample(1060, (6, 17, 18))], (6, 17, 18), resets=1
+    ),
+    "a reset that only the process start shows is seen": Case(
+        [sample(1000, (1, 1, 1), born=900), sample(1060, (5, 6, 7), born=1030)],
+        (5, 6, 7),
+        resets=1,
+    ),
+    "a start time that is rounded differently is no reset": Case(
+        [sample(1000, (1, 1, 1), born=900.1), sample(1060, (5, 6, 7), born=900.12)], (4, 5, 6)
+    ),
+    "a child that vanished and came back is a reset": Case(
+        [sample(1000, (1, 1, 1)), sample(1030, None), sample(1060, (5, 6, 7))],
+        (5, 6, 7),
+        resets=1,
+    ),
+    "a fall of any counter is a reset of the histograms as well": Case(
+        [sample(1000, (1, 1, 1), tokens=500), sample(1060, (5, 6, 7), tokens=300)],
+        (5, 6, 7),
+        resets=1,
+    ),
+    "other bounds after a restart are merged on those that both have": Case(
+        [
+            sample(1000, (1, 1, 1)),
+            InstanceSample(
+                ("job", "a"),
+                1060,
+                histograms={LATENCY: Histogram((2.0, 5.0, math.inf), (3, 4, 5), 1)},
+            ),
+        ],
+        (3, 4, 5),
+        resets=1,
+    ),
+    "instances are added": Case(
+        [sample(1000, (1, 1, 1)), sample(1000, (0, 0, 0), instance="b"),
+         sample(1060, (2, 2, 2)), sample(1062, (3, 4, 5), instance="b")],
+        (4, 5, 6),
+    ),
+    "engines of one instance are added": Case(
+        [sample(1000, None), InstanceSample(("job", "a"), 1060, True, None, {
+            LATENCY: Histogram(BOUNDS, (1, 1, 1), 1),
+            OTHER_ENGINE: Histogram(BOUNDS, (0, 2, 2), 1)})],
+        (1, 3, 3),
+    ),
+    "a scrape that failed inside the window is passed over": Case(
+        [sample(1000, (1, 1, 1)), sample(1030, None, up=False), sample(1060, (2, 2, 4))],
+        (1, 1, 3),
+    ),
+    "a server that was gone at the end leaves its tail unseen": Case(
+        [sample(1000, (1, 1, 1)), sample(1045, (2, 2, 4)), sample(1060, None, up=False)],
+        (1, 1, 3),
+        unseen_tail=15,
+    ),
+    "repeated samples count once": Case(
+        [sample(1000, (1, 1, 1)), sample(1030, (2, 2, 4)), sample(1030, (2, 2, 4)),
+         sample(1060, (2, 2, 5))],
+        (1, 1, 4),
+    ),
+    "no scrape is nothing": Case([], None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
+def test_window(case: Case) -> None:
+    counts = window(*case.samples)
+    histogram = counts.histograms.get("latency")
+    assert (histogram and histogram.cumulative) == case.counts
+    assert (counts.resets, counts.unseen_head, counts.unseen_tail) == (
+        case.resets,
+        case.unseen_head,
+        case.unseen_tail,
+    )
+
+
+def test_other_bounds_after_a_restart_keep_only_the_shared_ones() -> None:
+    case = CASES["other bounds after a restart are merged on those that both have"]
+    first = sample(995, (0, 0, 0))
+    counts = window(first, *case.samples)
+    assert counts.histograms["latency"].bounds == (2.0, 5.0, math.inf)
+    moved = window(sample(1000, None), sample(1020, (1, 2, 3)), case.samples[1])
+    assert moved.histograms["latency"].bounds == (5.0, math.inf)
+    assert moved.histograms["latency"].cumulative == (6, 8)
+
+
+def test_a_window_is_closed_by_a_scrape_at_or_after_its_end_of_every_instance() -> None:
+    accumulator = WindowAccumulator(START, END)
+    assert accumulator.awaits_scrape
+    accumulator.feed([sample(1000, (1, 1, 1)), sample(1000, (1, 1, 1), instance="b")])
+    accumulator.feed([sample(1060, (2, 2, 2))])
+    assert accumulator.awaits_scrape
+    accumulator.feed([sample(1063, None, instance="b", up=False)])
+    assert not accumulator.awaits_scrape
+
+
+def test_the_window_reports_the_scrapes_it_runs_between() -> None:
+    counts = window(sample(990, (0, 0, 0)), *(sample(990 + 15 * n, (n, n, n)) for n in range(1, 7)))
+    assert (counts.observed_start, counts.observed_end) == (990, 1065)
+    assert counts.scrape_interval == 15
+    assert counts.instances == 1
+
+
+class Step(NamedTuple):
+    requests: list[float]
+    restart: bool
+
+
+steps = st.lists(
+    st.builds(Step, st.lists(st.sampled_from([0.5, 3.0, 9.0]), max_size=5), st.booleans()),
+    min_size=1,
+    max_size=12,
+)
+
+
+@given(steps, st.booleans())
+def test_no_request_is_counted_twice_or_invented_whatever_restarts(
+    history: list[Step], tells_start: bool
+) -> None:
+    values: list[float] = []
+    born = 0.0
+    samples = [sample(START, (0, 0, 0), born=born if tells_start else None)]
+    scraped_and_alive = 0
+    for number, step in enumerate(history, start=1):
+        if step.restart:
+            values, born = [], START + number - 0.5
+        values = values + step.requests
+        scraped_and_alive += len(step.requests)
+        counts = tuple(float(sum(v <= bound for v in values)) for bound in BOUNDS)
+        samples.append(sample(START + number, counts, born=born if tells_start else None))
+    result = window(*samples, end=START + len(history))
+    seen = result.histograms["latency"].count
+    if tells_start:
+        assert seen == scraped_and_alive
+        assert result.resets == sum(step.restart for step in history)
+    else:
+        assert seen <= scraped_and_alive
