@@ -100,7 +100,8 @@ class Transport:
                 total=None, sock_connect=min(_MAX_CONNECT_SECONDS, self._settings.timeout / 2)
             )
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=self._settings.max_concurrency),
+                # Who asks bounds how many queries run, so that no deadline runs while one waits.
+                connector=aiohttp.TCPConnector(limit=0),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=timeout,
             )
