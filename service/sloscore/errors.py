@@ -38,3 +38,7 @@ class ConflictError(SloscoreError):
 
 class LimitError(SloscoreError):
     """The request would pass a configured limit."""
+
+
+class StoreError(SloscoreError):
+    """The database of experiments cannot be opened, read or written."""

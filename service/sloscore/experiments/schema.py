@@ -1,0 +1,162 @@
+"""The tables of the experiment store, and the ordered steps that lead to them."""
+
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+import orjson
+from sqlalchemy import (
+    Column,
+    Connection,
+    Dialect,
+    Double,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    TypeDecorator,
+    inspect,
+    select,
+)
+
+from sloscore.errors import StoreError
+from sloscore.experiments.model import State
+
+VERSION_TABLE: Final = "sloscore_schema"
+
+
+class _JsonText(TypeDecorator[Mapping[str, object]]):
+    """A JSON object in a text column."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(
+        self, value: Mapping[str, object] | None, dialect: Dialect
+    ) -> str | None:
+        del dialect
+        return None if value is None else orjson.dumps(dict(value)).decode()
+
+    def process_result_value(
+        self, value: str | None, dialect: Dialect
+    ) -> Mapping[str, object] | None:
+        del dialect
+        if value is None:
+            return None
+        decoded: dict[str, object] = orjson.loads(value)
+        return decoded
+
+
+class _StateText(TypeDecorator[State]):
+    """A state in a text column."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: State | None, dialect: Dialect) -> str | None:
+        del dialect
+        return None if value is None else value.value
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> State | None:
+        del dialect
+        return None if value is None else State(value)
+
+
+_metadata = MetaData()
+
+schema_version = Table(
+    VERSION_TABLE,
+    _metadata,
+    Column("version", Integer, nullable=False),
+    Column("migrated_at", Double, nullable=False),
+)
+
+experiments = Table(
+    "experiments",
+    _metadata,
+    Column("id", Text, primary_key=True),
+    Column("task", Text, nullable=False),
+    Column("body", _JsonText, nullable=False),
+    Column("body_digest", Text, nullable=False),
+    Column("objective", Text, nullable=False),
+    Column("direction", Text, nullable=False),
+    Column("state", _StateText, nullable=False),
+    Column("start", Double, nullable=False),
+    Column("end", Double),
+    Column("created_at", Double, nullable=False),
+    Column("updated_at", Double, nullable=False),
+    Column("base_score", Double),
+    Column("score", Double),
+    Column("reason", Text),
+    Column("report", _JsonText),
+)
+
+# Written out, so that a step keeps its meaning when the tables above move on.
+MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
+    (
+        """
+        CREATE TABLE experiments (
+            id TEXT NOT NULL PRIMARY KEY,
+            task TEXT NOT NULL,
+            body TEXT NOT NULL,
+            body_digest TEXT NOT NULL,
+            objective TEXT NOT NULL,
+            direction TEXT NOT NULL,
+            state TEXT NOT NULL,
+            start DOUBLE PRECISION NOT NULL,
+            "end" DOUBLE PRECISION,
+            created_at DOUBLE PRECISION NOT NULL,
+            updated_at DOUBLE PRECISION NOT NULL,
+            base_score DOUBLE PRECISION,
+            score DOUBLE PRECISION,
+            reason TEXT,
+            report TEXT
+        )
+        """,
+    ),
+    (
+        "CREATE INDEX experiments_by_age ON experiments (created_at DESC, id)",
+        "CREATE INDEX experiments_by_task ON experiments (task, created_at DESC, id)",
+        "CREATE INDEX experiments_by_state ON experiments (state, updated_at)",
+    ),
+)
+
+
+def current_version(connection: Connection) -> int:
+    """Return the schema version of the database, 0 when it is empty.
+
+    Raises StoreError when the database holds tables but none of sloscore's.
+    """
+    tables = inspect(connection).get_table_names()
+    if VERSION_TABLE in tables:
+        return connection.scalars(select(schema_version.c.version)).one()
+    if tables:
+        raise StoreError(
+            f"the database belongs to something else (it has the table {min(tables)!r} and no "
+            f"{VERSION_TABLE!r}); give sloscore a database of its own"
+        )
+    return 0
+
+
+def migrate_one_step(connection: Connection) -> bool:
+    """Apply the next missing migration in the caller's transaction; False when none is missing.
+
+    Raises StoreError when a newer sloscore wrote the database, or something else did.
+    """
+    version = current_version(connection)
+    if version > len(MIGRATIONS):
+        raise StoreError(
+            f"the database has schema version {version} and this sloscore knows versions up to "
+            f"{len(MIGRATIONS)}; run the newer sloscore that wrote it, or give another database"
+        )
+    if version == len(MIGRATIONS):
+        return False
+    for statement in MIGRATIONS[version]:
+        connection.exec_driver_sql(statement)
+    row: dict[str, Any] = {"version": version + 1, "migrated_at": time.time()}
+    if version == 0:
+        schema_version.create(connection)
+        connection.execute(schema_version.insert().values(row))
+    else:
+        connection.execute(schema_version.update().values(row))
+    return True
