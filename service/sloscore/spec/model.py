@@ -1,0 +1,83 @@
+"""A tuner's task as it is written in a file: its published names, and what sloscore adds to them."""
+
+import re
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from sloscore.core.objective import Objective
+from sloscore.spec.slo import SloSpec
+
+MAX_SELECTOR_LABELS = 16
+_LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+_RESERVED_LABELS = frozenset({"__name__", "le"})
+
+LabelValue = Annotated[str, Field(min_length=1, max_length=1024)]
+
+
+class OptimizationSpec(BaseModel):
+    """How the tuner searches; what sloscore does not know of is kept as it is.
+
+    ``timeout_per_iteration`` is in seconds.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True)
+
+    strategy: str | None = None
+    objective: Objective = Field(default=Objective.MINIMIZE_LATENCY, strict=False)
+    max_iterations: int | None = Field(default=None, ge=1)
+    timeout_per_iteration: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    n_initial_random: int | None = Field(default=None, ge=0)
+
+
+class TaskSpec(BaseModel):
+    """A tuning task; the values that only the tuner reads are opaque.
+
+    ``server`` names the preset of the inference server's metrics, by default ``base_runtime``;
+    ``selector`` holds the labels that all series of the deployment carry.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    task_name: str = Field(min_length=1, max_length=128)
+    description: str | None = None
+    deployment_mode: Any = None
+    base_runtime: Any = None
+    runtime_image_tag: Any = None
+    model: Any = None
+    parameters: Any = None
+    parallel_config: Any = None
+    quant_config: Any = None
+    clusterbasemodel_config: Any = None
+    clusterservingruntime_config: Any = None
+    benchmark: Any = None
+    optimization: OptimizationSpec = Field(default_factory=OptimizationSpec)
+    slo: SloSpec | None = None
+    server: str | None = Field(default=None, min_length=1)
+    selector: dict[str, LabelValue] = Field(default_factory=dict)
+
+    @property
+    def objective(self) -> Objective:
+        """What the tuner optimises."""
+        return self.optimization.objective
+
+    @field_validator("task_name")
+    @classmethod
+    def _is_printable(cls, name: str) -> str:
+        if not name.isprintable() or not name.strip():
+            raise ValueError(f"must be 1 to 128 printable characters, got {name!a}")
+        return name
+
+    @field_validator("selector")
+    @classmethod
+    def _holds_labels(cls, selector: dict[str, str]) -> dict[str, str]:
+        if len(selector) > MAX_SELECTOR_LABELS:
+            raise ValueError(f"takes at most {MAX_SELECTOR_LABELS} labels, got {len(selector)}")
+        for label in selector:
+            if not _LABEL_NAME.fullmatch(label):
+                raise ValueError(
+                    f"{label!a} is no label name: use letters, digits and _, no digit first"
+                )
+            if label in _RESERVED_LABELS:
+                raise ValueError(f"must not hold {label}, which sloscore sets by itself")
+        return selector

@@ -1,0 +1,123 @@
+"""The ``slo`` section of a task: limits on latency, TTFT, TPOT and throughput."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic.functional_validators import model_validator
+
+from sloscore.core.objective import Signal
+from sloscore.core.penalty import DEFAULT_FAIL_RATIO, DEFAULT_STEEPNESS, Slo
+from sloscore.core.sli import MEAN, RATE, Sli, parse_percentile
+
+_PERCENTILE_LIKE = re.compile(r"p\d.*", re.DOTALL)
+# Angle brackets set a form's tag apart from keys: it is no part of a mistake's dotted path.
+_FLAT, _PERCENTILES = "<flat>", "<percentiles>"
+_DEFAULT_STATISTIC = {Signal.TTFT: "p90", Signal.TPOT: MEAN}
+
+
+def _percentile(name: str) -> str:
+    quantile = parse_percentile(name)
+    if name.endswith(".0"):
+        raise ValueError(f"{name!r} must be written without its decimal: p{quantile * 100:.0f}")
+    return name
+
+
+def _statistic(name: str) -> str:
+    if name == MEAN:
+        return name
+    try:
+        return _percentile(name)
+    except ValueError as error:
+        raise ValueError(f"{error}, or {MEAN}") from None
+
+
+def _form(section: object) -> str:
+    """The form of a ttft or tpot section: percentiles where every key looks like one."""
+    if isinstance(section, Mapping) and section:
+        keys = (isinstance(key, str) and _PERCENTILE_LIKE.fullmatch(key) for key in section)
+        return _PERCENTILES if all(keys) else _FLAT
+    return _FLAT
+
+
+Percentile = Annotated[str, AfterValidator(_percentile)]
+Statistic = Annotated[str, AfterValidator(_statistic)]
+
+
+class SloTarget(BaseModel):
+    """One limit, in seconds (throughput: tokens/s).
+
+    ``hard_fail`` fails the experiment where the violation reaches ``fail_ratio`` of the threshold.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    threshold: float = Field(gt=0)
+    weight: float = Field(default=1.0, ge=0)
+    hard_fail: bool = False
+    fail_ratio: float = Field(default=DEFAULT_FAIL_RATIO, ge=0)
+
+    def limit(self, *, is_minimum: bool = False) -> Slo:
+        """The target as the core scores it."""
+        return Slo(self.threshold, self.weight, self.hard_fail, self.fail_ratio, is_minimum)
+
+
+class FlatSlo(SloTarget):
+    """A limit on one statistic of a signal: a percentile or ``mean``.
+
+    Without ``statistic`` it is p90 of ttft and the mean of tpot.
+    """
+
+    statistic: Statistic | None = None
+
+
+PercentileSlos = dict[Percentile, SloTarget]
+SignalSlo = Annotated[
+    Annotated[FlatSlo, Tag(_FLAT)] | Annotated[PercentileSlos, Tag(_PERCENTILES)],
+    Discriminator(_form),
+]
+
+
+class SloSpec(BaseModel):
+    """All limits of a task; thresholds in seconds, that of throughput a minimum in tokens/s.
+
+    ``min_requests`` is how many requests a window needs before its SLIs are judged; without it
+    each statistic's own minimum holds.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    latency: PercentileSlos = Field(default_factory=dict)
+    ttft: SignalSlo | None = None
+    tpot: SignalSlo | None = None
+    throughput: SloTarget | None = None
+    steepness: float = Field(default=DEFAULT_STEEPNESS, gt=0)
+    min_requests: int | None = Field(default=None, ge=1)
+
+    @model_validator(mode="after")
+    def _holds_a_limit(self) -> Self:
+        if not self.limits():
+            raise ValueError("holds no SLO: give at least one of latency, ttft, tpot, throughput")
+        return self
+
+    def limits(self) -> tuple[tuple[Sli, Slo], ...]:
+        """Every SLI with its limit: latency by percentile, then ttft, tpot and throughput."""
+        return tuple(self._limits())
+
+    def _limits(self) -> Iterator[tuple[Sli, Slo]]:
+        yield from _by_percentile(Signal.LATENCY, self.latency)
+        for signal, section in ((Signal.TTFT, self.ttft), (Signal.TPOT, self.tpot)):
+            if isinstance(section, FlatSlo):
+                statistic = section.statistic or _DEFAULT_STATISTIC[signal]
+                yield Sli(signal.value, signal, statistic), section.limit()
+            elif section is not None:
+                yield from _by_percentile(signal, section)
+        if self.throughput is not None:
+            sli = Sli(Signal.THROUGHPUT.value, Signal.THROUGHPUT, RATE)
+            yield sli, self.throughput.limit(is_minimum=True)
+
+
+def _by_percentile(signal: Signal, targets: Mapping[str, SloTarget]) -> Iterator[tuple[Sli, Slo]]:
+    for name in sorted(targets, key=parse_percentile):
+        yield Sli(f"{signal.value}_{name}", signal, name), targets[name].limit()
