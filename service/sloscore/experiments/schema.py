@@ -129,7 +129,8 @@ def current_version(connection: Connection) -> int:
     """
     tables = inspect(connection).get_table_names()
     if VERSION_TABLE in tables:
-        return connection.scalars(select(schema_version.c.version)).one()
+        version: int = connection.scalars(select(schema_version.c.version)).one()
+        return version
     if tables:
         raise StoreError(
             f"the database belongs to something else (it has the table {min(tables)!r} and no "

@@ -1,0 +1,77 @@
+"""An SQLite file as a durable database: its permissions, pragmas and transactions."""
+
+import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import URL, Connection, event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from sloscore.errors import StoreError
+
+WRITES: Final = "sloscore_writes"
+"""Execution option of an engine whose transactions take the write lock when they begin."""
+
+_BUSY_SECONDS: Final = 5
+_PRAGMAS: Final = (
+    f"PRAGMA busy_timeout = {_BUSY_SECONDS * 1000}",
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+)
+
+
+def prepare_file(path: Path) -> None:
+    """Make sure that ``path`` is an SQLite database in WAL mode, created for its owner only.
+
+    Raises StoreError for a file that is none, or one that cannot be created, read or written.
+    """
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # SQLite would create it with the umask's permissions.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        raise StoreError(
+            f"the database {path} cannot be opened: {error.strerror}; give the path of a file "
+            "that sloscore may create and write"
+        ) from error
+    try:
+        with closing(sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)) as probe:
+            probe.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.OperationalError as error:
+        raise StoreError(f"the database {path} cannot be opened: {error}") from error
+    except sqlite3.DatabaseError as error:
+        raise StoreError(
+            f"{path} is not an SQLite database ({error}); give another path, or move the file away"
+        ) from error
+
+
+def create_sqlite_engine(path: Path) -> AsyncEngine:
+    """Return an engine on the file; transactions with the option `WRITES` begin as writers."""
+    engine = create_async_engine(
+        URL.create("sqlite+aiosqlite", database=str(path)),
+        # The driver must not begin transactions by itself: it would begin them as readers.
+        connect_args={"isolation_level": None, "timeout": _BUSY_SECONDS},
+    )
+    event.listen(engine.sync_engine, "connect", _set_pragmas)
+    event.listen(engine.sync_engine, "begin", _begin)
+    return engine
+
+
+def _set_pragmas(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
+    del entry
+    cursor = connection.cursor()
+    try:
+        for pragma in _PRAGMAS:
+            cursor.execute(pragma)
+    finally:
+        cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    writes = connection.get_execution_options().get(WRITES, False)
+    # A reader that turns into a writer fails at once when another writer was there in between.
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -1,0 +1,273 @@
+"""Experiments in a database: every change is durable before it is reported."""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self, TypeAlias
+
+from sqlalchemy import Select, and_, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from sloscore.errors import ConflictError, ExperimentNotFoundError, LimitError
+from sloscore.experiments.database import Database
+from sloscore.experiments.model import FINAL, LIVE, OUTCOMES, Experiment, State, sources_of
+from sloscore.experiments.paging import Page, decode_cursor, encode_cursor
+from sloscore.experiments.schema import experiments, schema_version
+
+# The class has a method of this name.
+_Experiments: TypeAlias = list[Experiment]
+_FIELDS = tuple(column.name for column in experiments.columns)
+_NEWEST_FIRST = (experiments.c.created_at.desc(), experiments.c.id)
+
+
+class ExperimentStore:
+    """All experiments, live and final.
+
+    Every method raises StoreError when the database fails, and every method that takes an id
+    raises ExperimentNotFoundError when it is unknown. Times are Unix seconds.
+    """
+
+    def __init__(self, database: Database) -> None:
+        """Use ``database``, whose tables are up to date; `open` makes a store of a path."""
+        self._database = database
+
+    @classmethod
+    async def open(cls, path_or_url: str | Path) -> Self:
+        """Open the database, create what is missing and bring an older one up to date.
+
+        Raises StoreError when it cannot be used: no SQLite file, a newer sloscore's database, or
+        something else's.
+        """
+        database = await Database.open(path_or_url)
+        try:
+            await database.migrate()
+        except BaseException:
+            await database.close()
+            raise
+        return cls(database)
+
+    async def close(self) -> None:
+        """Close every connection; the store cannot be used afterwards."""
+        await self._database.close()
+
+    async def register(
+        self, experiment: Experiment, max_live: int | None = None
+    ) -> tuple[Experiment, bool]:
+        """Record a new experiment, and return it with True.
+
+        The one that is already recorded under this id is returned with False, if task and body
+        are the same. Raises ConflictError if they are not, and LimitError when ``max_live``
+        experiments are live already.
+        """
+        async with self._database.writing() as connection:
+            # One registration at a time, also in a database that has row locks only.
+            await connection.execute(select(schema_version).with_for_update())
+            known = await _find(connection, experiment.id)
+            if known is not None:
+                if (known.task, known.body_digest) != (experiment.task, experiment.body_digest):
+                    raise ConflictError(
+                        f"experiment {experiment.id!r} is already registered with another body; "
+                        "repeat the same body, or choose another id"
+                    )
+                return known, False
+            if max_live is not None:
+                live = await connection.scalar(
+                    select(func.count()).where(experiments.c.state.in_(LIVE))
+                )
+                if (live or 0) >= max_live:
+                    raise LimitError(
+                        f"{live} experiments are live and at most {max_live} may be; finish or "
+                        "abort one first"
+                    )
+            row = {name: getattr(experiment, name) for name in _FIELDS}
+            await connection.execute(experiments.insert().values(row))
+        return experiment, True
+
+    async def get(self, experiment_id: str) -> Experiment:
+        """Return the experiment."""
+        async with self._database.reading() as connection:
+            return await _get(connection, experiment_id)
+
+    async def finish(
+        self, experiment_id: str, end: float | None, now: float, base_score: float | None = None
+    ) -> Experiment:
+        """Record the end of the load (None: ``now``): a running experiment starts to settle.
+
+        May be repeated; None contradicts nothing then. Raises ConflictError for an aborted
+        experiment and for another end or base score than the recorded one, and ValueError for an
+        end before the start and for NaN.
+        """
+        if base_score is not None and math.isnan(base_score):
+            raise ValueError("base_score: NaN is no score; give a number, or leave it out")
+        if end is not None and not math.isfinite(end):
+            raise ValueError(f"end: {end} is no time; give finite Unix seconds")
+        async with self._database.writing() as connection:
+            stored = await _get(connection, experiment_id)
+            ends = now if end is None and stored.state is State.RUNNING else end
+            if ends is not None and ends < stored.start:
+                raise ValueError(
+                    f"end: {ends} is before the start of {experiment_id!r} at {stored.start}; "
+                    "give a time at or after it"
+                )
+            changes = {"end": ends, "base_score": base_score}
+            if await _move(connection, experiment_id, State.SETTLING, now, changes):
+                return await _get(connection, experiment_id)
+            stored = await _get(connection, experiment_id)
+        _require_same_finish(stored, end, base_score)
+        return stored
+
+    async def abort(self, experiment_id: str, reason: str, now: float) -> Experiment:
+        """Give up a live experiment; an aborted one is returned as it is.
+
+        Raises ConflictError for an experiment that is scored, failed or without data.
+        """
+        async with self._database.writing() as connection:
+            await _move(connection, experiment_id, State.ABORTED, now, {"reason": reason})
+            stored = await _get(connection, experiment_id)
+        if stored.state is not State.ABORTED:
+            raise ConflictError(
+                f"experiment {experiment_id!r} is already {stored.state} and cannot be aborted"
+            )
+        return stored
+
+    async def finalize(
+        self,
+        experiment_id: str,
+        state: State,
+        report: Mapping[str, object] | None,
+        score: float | None,
+        now: float,
+    ) -> Experiment:
+        """Make a live experiment scored, failed or no_data; the first one to do so wins.
+
+        An experiment that is final already (aborted ones too) is returned as it is. Raises
+        ValueError for another state and for a NaN score.
+        """
+        if state not in OUTCOMES:
+            raise ValueError(f"state: {state} is no outcome; give one of {_names(OUTCOMES)}")
+        if score is not None and math.isnan(score):
+            raise ValueError(
+                "score: NaN is no score; give a number or an infinity, or leave it out"
+            )
+        async with self._database.writing() as connection:
+            changes = {"report": report, "score": score}
+            await _move(connection, experiment_id, state, now, changes)
+            return await _get(connection, experiment_id)
+
+    async def live(self) -> _Experiments:
+        """Return all running and settling experiments, oldest first."""
+        return await self._select(
+            select(experiments)
+            .where(experiments.c.state.in_(LIVE))
+            .order_by(experiments.c.created_at, experiments.c.id)
+        )
+
+    async def final_since(self, time: float) -> _Experiments:
+        """Return the experiments that became final after ``time``, in that order."""
+        return await self._select(
+            select(experiments)
+            .where(experiments.c.state.in_(FINAL), experiments.c.updated_at > time)
+            .order_by(experiments.c.updated_at, experiments.c.id)
+        )
+
+    async def task_experiments(self, task: str, limit: int = 1000) -> _Experiments:
+        """Return the newest ``limit`` experiments of the task, newest first."""
+        return (await self.list(task=task, limit=limit)).items
+
+    async def tasks(self) -> dict[str, int]:
+        """Return the number of experiments of each task."""
+        counts = select(experiments.c.task, func.count()).group_by(experiments.c.task)
+        async with self._database.reading() as connection:
+            rows = await connection.execute(counts.order_by(experiments.c.task))
+            return {task: count for task, count in rows}  # noqa: C416 - rows are no tuples to mypy
+
+    async def count_by_state(self) -> dict[State, int]:
+        """Return the number of experiments in each state, zeros included."""
+        counts = select(experiments.c.state, func.count()).group_by(experiments.c.state)
+        async with self._database.reading() as connection:
+            found = {state: count for state, count in await connection.execute(counts)}  # noqa: C416 - as above
+        return {state: found.get(state, 0) for state in State}
+
+    async def list(
+        self,
+        task: str | None = None,
+        state: State | None = None,
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> Page:
+        """Return one page of at most ``limit`` experiments, newest first.
+
+        Raises ValueError for a limit below 1 and for a cursor that no page gave.
+        """
+        if limit < 1:
+            raise ValueError(f"limit: {limit} is too small; give at least 1")
+        query = select(experiments).order_by(*_NEWEST_FIRST).limit(limit + 1)
+        if task is not None:
+            query = query.where(experiments.c.task == task)
+        if state is not None:
+            query = query.where(experiments.c.state == state)
+        if cursor is not None:
+            created_at, last_id = decode_cursor(cursor)
+            query = query.where(
+                or_(
+                    experiments.c.created_at < created_at,
+                    and_(experiments.c.created_at == created_at, experiments.c.id > last_id),
+                )
+            )
+        found = await self._select(query)
+        items = found[:limit]
+        return Page(items, encode_cursor(items[-1]) if len(found) > limit else None)
+
+    async def _select(self, query: Select[Any]) -> _Experiments:
+        async with self._database.reading() as connection:
+            return [Experiment(**row) for row in (await connection.execute(query)).mappings()]
+
+
+async def _find(connection: AsyncConnection, experiment_id: str) -> Experiment | None:
+    found = await connection.execute(select(experiments).where(experiments.c.id == experiment_id))
+    row = found.mappings().one_or_none()
+    return None if row is None else Experiment(**row)
+
+
+async def _get(connection: AsyncConnection, experiment_id: str) -> Experiment:
+    found = await _find(connection, experiment_id)
+    if found is None:
+        raise ExperimentNotFoundError(
+            f"experiment {experiment_id!r} is not registered; register it first"
+        )
+    return found
+
+
+async def _move(
+    connection: AsyncConnection,
+    experiment_id: str,
+    target: State,
+    now: float,
+    changes: Mapping[str, object],
+) -> bool:
+    """Whether the experiment was in a state that ``target`` may follow, and so is there now."""
+    moved = await connection.execute(
+        experiments.update()
+        .where(experiments.c.id == experiment_id, experiments.c.state.in_(sources_of(target)))
+        .values(state=target, updated_at=now, **changes)
+    )
+    return moved.rowcount == 1
+
+
+def _require_same_finish(stored: Experiment, end: float | None, base_score: float | None) -> None:
+    if stored.state is State.ABORTED:
+        raise ConflictError(f"experiment {stored.id!r} is aborted and cannot be finished")
+    for name, given, recorded in (
+        ("end", end, stored.end),
+        ("base_score", base_score, stored.base_score),
+    ):
+        if given is not None and given != recorded:
+            raise ConflictError(
+                f"{name}: experiment {stored.id!r} is already {stored.state} with "
+                f"{'none' if recorded is None else recorded}, not {given}; leave {name} out, or "
+                "repeat the recorded one"
+            )
+
+
+def _names(states: frozenset[State]) -> str:
+    return ", ".join(sorted(states))
