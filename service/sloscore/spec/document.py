@@ -83,8 +83,13 @@ def dotted(place: Place) -> str:
 
 def report(problems: list[str]) -> NoReturn:
     """Raise SpecError with the problems, of very many only the first."""
+    raise spec_error(problems)
+
+
+def spec_error(problems: list[str]) -> SpecError:
+    """The problems as an error, of very many only the first."""
     rest = len(problems) - MAX_PROBLEMS
-    raise SpecError([*problems[:MAX_PROBLEMS], *([f"and {rest} more"] if rest > 0 else [])])
+    return SpecError([*problems[:MAX_PROBLEMS], *([f"and {rest} more"] if rest > 0 else [])])
 
 
 def read_document(text: str, name: str) -> Document:
@@ -218,7 +223,7 @@ def _yaml_tokens(text: str, name: str) -> Iterator[_Token]:
                 yield token
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        where = f"{name}:{mark.line + 1}:{mark.column + 1}" if mark else name
+        where = name if mark is None else f"{name}:{mark.line + 1}:{mark.column + 1}"
         # The handle of a tag may be the beginning of a secret that lacks its quotes.
         problem = error.problem if error.problem and "tag" not in error.problem else "tag"
         report([f"{where}: is not valid YAML: {_NO_TAGS if problem == 'tag' else problem}"])

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from sloscore.spec.document import MAX_BYTES, Place, dotted, read_document, report
+from sloscore.spec.document import MAX_BYTES, Place, dotted, read_document, report, spec_error
 from sloscore.spec.mistakes import mistakes_of
 from sloscore.spec.model import TaskSpec
 
@@ -72,13 +72,13 @@ def _validated(
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        mistakes = mistakes_of(error, model)
-    mistakes.sort(key=lambda mistake: order(mistake.place))
-    sentences = []
-    for mistake in mistakes:
-        parts = (prefix(mistake.place), dotted(mistake.place), mistake.sentence)
-        sentences.append(": ".join(part for part in parts if part))
-    report(sentences)
+        mistakes = sorted(mistakes_of(error, model), key=lambda mistake: order(mistake.place))
+        sentences = [
+            ": ".join(filter(None, (prefix(one.place), dotted(one.place), one.sentence)))
+            for one in mistakes
+        ]
+        # The cause would show values that a model with secrets hides.
+        raise spec_error(sentences) from None
 
 
 def _read(path: Path) -> str:

@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
 from sloscore.core.objective import Objective
 from sloscore.spec.slo import SloSpec
@@ -12,7 +12,22 @@ MAX_SELECTOR_LABELS = 16
 _LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _RESERVED_LABELS = frozenset({"__name__", "le"})
 
+
+def _check_labels(selector: dict[str, str]) -> dict[str, str]:
+    if len(selector) > MAX_SELECTOR_LABELS:
+        raise ValueError(f"takes at most {MAX_SELECTOR_LABELS} labels, got {len(selector)}")
+    for label in selector:
+        if not _LABEL_NAME.fullmatch(label):
+            raise ValueError(
+                f"{label!a} is no label name: use letters, digits and _, no digit first"
+            )
+        if label in _RESERVED_LABELS:
+            raise ValueError(f"must not hold {label}, which sloscore sets by itself")
+    return selector
+
+
 LabelValue = Annotated[str, Field(min_length=1, max_length=1024)]
+Selector = Annotated[dict[str, LabelValue], AfterValidator(_check_labels)]
 
 
 class OptimizationSpec(BaseModel):
@@ -54,7 +69,7 @@ class TaskSpec(BaseModel):
     optimization: OptimizationSpec = Field(default_factory=OptimizationSpec)
     slo: SloSpec | None = None
     server: str | None = Field(default=None, min_length=1)
-    selector: dict[str, LabelValue] = Field(default_factory=dict)
+    selector: Selector = Field(default_factory=dict)
 
     @property
     def objective(self) -> Objective:
@@ -67,17 +82,3 @@ class TaskSpec(BaseModel):
         if not name.isprintable() or not name.strip():
             raise ValueError(f"must be 1 to 128 printable characters, got {name!a}")
         return name
-
-    @field_validator("selector")
-    @classmethod
-    def _holds_labels(cls, selector: dict[str, str]) -> dict[str, str]:
-        if len(selector) > MAX_SELECTOR_LABELS:
-            raise ValueError(f"takes at most {MAX_SELECTOR_LABELS} labels, got {len(selector)}")
-        for label in selector:
-            if not _LABEL_NAME.fullmatch(label):
-                raise ValueError(
-                    f"{label!a} is no label name: use letters, digits and _, no digit first"
-                )
-            if label in _RESERVED_LABELS:
-                raise ValueError(f"must not hold {label}, which sloscore sets by itself")
-        return selector

@@ -68,7 +68,7 @@ class Preset(BaseModel):
         Raises SpecError with a sentence for each role that the server does not expose.
         """
         asked = tuple(roles)
-        metrics: dict[str, Metric] = {**self.metrics}
+        metrics = {str(role): metric for role, metric in self.metrics.items()}
         missing = [role for role in asked if role not in metrics]
         if missing:
             known = ", ".join(sorted(metrics))
