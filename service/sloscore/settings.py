@@ -1,5 +1,6 @@
 """Settings of the service: where its metrics come from and how it behaves."""
 
+import ipaddress
 import re
 from pathlib import Path
 from typing import Annotated, Self
@@ -145,4 +146,86 @@ class PrometheusSettings(SettingsModel):
         given = (self.bearer_token, self.bearer_token_file, self.basic_auth)
         if sum(one is not None for one in given) > 1:
             raise ValueError("give only one of bearer_token, bearer_token_file and basic_auth")
+        return self
+
+
+class ListenSettings(SettingsModel):
+    """The address that the HTTP API binds; port 0 takes a free one."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8520, ge=0, le=65535)
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach the address."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+
+class AuthSettings(SettingsModel):
+    """Who may register, finish and abort experiments."""
+
+    token: SecretStr | None = Field(default=None, min_length=16)
+    token_file: Path | None = None
+    allow_anonymous_writes: bool = False
+
+    @model_validator(mode="after")
+    def _has_one_token(self) -> Self:
+        if self.token is not None and self.token_file is not None:
+            raise ValueError("give either token or token_file, not both")
+        return self
+
+
+class StoreSettings(SettingsModel):
+    """Where experiments are kept: an SQLite file, made when it is not there."""
+
+    path: Path = Path("sloscore.db")
+
+
+class EvaluationSettings(SettingsModel):
+    """When experiments are evaluated, in seconds.
+
+    ``closing_wait`` bounds the wait for the scrape that closes a window, ``source_wait`` the wait
+    for a metric source that does not answer; ``max_window`` ends an experiment that nobody ends;
+    ``retention`` is how long a finished experiment keeps its series in /metrics.
+    """
+
+    interval: Duration = 5.0
+    closing_wait: Duration = 60.0
+    source_wait: Duration = 300.0
+    max_window: Duration = 6 * 3600.0
+    retention: Duration = 3600.0
+
+
+class LimitSettings(SettingsModel):
+    """What one client may ask of the service."""
+
+    max_body_bytes: int = Field(default=1024 * 1024, ge=1024)
+    max_live_experiments: int = Field(default=5000, ge=1)
+    max_exported_experiments: int = Field(default=10_000, ge=1)
+    max_wait: Duration = 60.0
+    max_waiting: int = Field(default=1000, ge=1)
+
+
+class Settings(SettingsModel):
+    """Everything that ``sloscore serve`` can be told; the same keys as in its YAML file."""
+
+    listen: ListenSettings = Field(default_factory=ListenSettings)
+    auth: AuthSettings = Field(default_factory=AuthSettings)
+    prometheus: PrometheusSettings = Field(default_factory=PrometheusSettings)
+    store: StoreSettings = Field(default_factory=StoreSettings)
+    evaluation: EvaluationSettings = Field(default_factory=EvaluationSettings)
+    limits: LimitSettings = Field(default_factory=LimitSettings)
+
+    @model_validator(mode="after")
+    def _others_need_a_token(self) -> Self:
+        has_token = self.auth.token is not None or self.auth.token_file is not None
+        if not (self.listen.is_loopback or has_token or self.auth.allow_anonymous_writes):
+            raise ValueError(
+                f"listen.host is {self.listen.host}, which other machines can reach, and no token "
+                "protects writes: set auth.token_file (or SLOSCORE_TOKEN), bind 127.0.0.1, or set "
+                "auth.allow_anonymous_writes to true"
+            )
         return self

@@ -1,0 +1,51 @@
+"""The aiohttp application: routes, middlewares and their order."""
+
+from aiohttp import web
+
+from sloscore.api import experiments, page, scores, status
+from sloscore.api.auth import require_token
+from sloscore.api.context import CONTEXT, Context
+from sloscore.api.problems import problems
+
+_SCORE = "/api/v1/score"
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+
+
+def make_app(context: Context, token: str | None) -> web.Application:
+    """The application over a running service; without a token writes are open."""
+    app = web.Application(
+        middlewares=[problems, require_token(token, frozenset({_SCORE}))],
+        client_max_size=context.settings.limits.max_body_bytes,
+    )
+    app[CONTEXT] = context
+    app.on_response_prepare.append(_harden)
+    base = "/api/v1/experiments"
+    app.add_routes(
+        [
+            web.get("/", page.show),
+            web.get("/page.css", page.style),
+            web.get("/openapi.json", status.openapi),
+            web.get("/metrics", status.metrics),
+            web.get("/-/healthy", status.healthy),
+            web.get("/-/ready", status.ready),
+            web.post(base, experiments.register),
+            web.get(base, experiments.list_experiments),
+            web.get(base + "/{id}", experiments.show),
+            web.post(base + "/{id}/finish", experiments.finish),
+            web.post(base + "/{id}/abort", experiments.abort),
+            web.get(base + "/{id}/score", experiments.score),
+            web.post(_SCORE, scores.score_now),
+            web.get("/api/v1/tasks/{task}", scores.show_task),
+        ]
+    )
+    return app
+
+
+async def _harden(_: web.Request, response: web.StreamResponse) -> None:
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)

@@ -1,0 +1,67 @@
+"""Request bodies and parameters, checked."""
+
+import math
+from typing import TypeVar
+
+import orjson
+from aiohttp import web
+from pydantic import BaseModel
+
+from sloscore.errors import SpecError
+from sloscore.spec.loader import validate
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+async def read_body(request: web.Request, model: type[Model], *, optional: bool = False) -> Model:
+    """The JSON body as a document; an ``optional`` one may be empty.
+
+    Raises SpecError for content that does not fit, HTTPException for what is not JSON.
+    """
+    raw = await request.read()
+    if not raw and optional:
+        return validate(model, {}, "body")
+    if request.content_type != "application/json":
+        raise web.HTTPUnsupportedMediaType(
+            text=f"The body must be application/json, not {request.content_type}."
+        )
+    try:
+        data = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise web.HTTPBadRequest(text=f"The body is not JSON: {error}.") from error
+    return validate(model, data, "body")
+
+
+def read_seconds(request: web.Request, name: str, maximum: float) -> float:
+    """A query parameter in seconds between 0 and ``maximum``; 0 where it is missing."""
+    text = request.query.get(name, "0")
+    try:
+        seconds = float(text.removesuffix("s"))
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds <= maximum:
+        raise SpecError([f"{name}: {text!r} must be seconds between 0 and {maximum:g}"])
+    return seconds
+
+
+def read_limit(request: web.Request, default: int = 100, maximum: int = 1000) -> int:
+    """The query parameter ``limit``."""
+    text = request.query.get("limit", str(default))
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= maximum):
+        raise SpecError([f"limit: {text!r} must be a whole number between 1 and {maximum}"])
+    return int(text)
+
+
+def refuse_unknown(request: web.Request, known: frozenset[str]) -> None:
+    """Raise SpecError for query parameters that would silently do nothing."""
+    unknown = sorted(set(request.query) - known)
+    if unknown:
+        names = ", ".join(sorted(known)) or "none"
+        raise SpecError([f"{name}: unknown parameter; known ones: {names}" for name in unknown])
+
+
+def respond(document: BaseModel, status: int = 200) -> web.Response:
+    """A document as JSON."""
+    return web.Response(
+        body=document.model_dump_json().encode(), status=status, content_type="application/json"
+    )

@@ -1,0 +1,29 @@
+"""What the handlers share."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from sloscore.evaluation.board import Board
+from sloscore.evaluation.loop import Evaluator
+from sloscore.experiments.store import ExperimentStore
+from sloscore.settings import Settings
+from sloscore.sources.base import MetricSource
+from sloscore.telemetry import Telemetry
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The parts of a running service; ``clock`` gives Unix seconds."""
+
+    settings: Settings
+    store: ExperimentStore
+    source: MetricSource
+    board: Board
+    evaluator: Evaluator
+    telemetry: Telemetry
+    clock: Callable[[], float]
+
+
+CONTEXT = web.AppKey("context", Context)

@@ -1,0 +1,157 @@
+"""Handlers for experiments: register, look at, finish, abort, score."""
+
+from aiohttp import web
+
+from sloscore.api.body import read_body, read_limit, read_seconds, refuse_unknown, respond
+from sloscore.api.context import CONTEXT
+from sloscore.core.objective import Objective
+from sloscore.errors import LimitError, SpecError
+from sloscore.evaluation.plan import plan_registration
+from sloscore.evaluation.report import report_failure
+from sloscore.experiments.model import FINAL, LIVE, Experiment, State, new_experiment
+from sloscore.wire import (
+    Abort,
+    ExperimentDocument,
+    ExperimentPage,
+    Finish,
+    Registration,
+    Report,
+)
+
+# Clocks of a tuner and of this service may differ by this many seconds.
+_CLOCK_TOLERANCE = 5.0
+
+
+def document_of(experiment: Experiment) -> ExperimentDocument:
+    """A stored experiment as the API shows it."""
+    return ExperimentDocument(
+        id=experiment.id,
+        task=experiment.task,
+        state=experiment.state,
+        objective=Objective(experiment.objective),
+        start=experiment.start,
+        end=experiment.end,
+        created_at=experiment.created_at,
+        updated_at=experiment.updated_at,
+        score=experiment.score,
+        reason=experiment.reason,
+    )
+
+
+async def register(request: web.Request) -> web.Response:
+    """POST /api/v1/experiments."""
+    context = request.app[CONTEXT]
+    registration = await read_body(request, Registration)
+    plan = plan_registration(registration)
+    now = context.clock()
+    start = now if registration.start is None else registration.start
+    longest = context.settings.evaluation.max_window
+    if not now - longest <= start <= now + _CLOCK_TOLERANCE:
+        raise SpecError(
+            [f"start: must lie in the past, by no more than {longest:g} s (evaluation.max_window)"]
+        )
+    experiment = new_experiment(
+        id=registration.id,
+        task=registration.task.task_name,
+        body=registration.model_dump(mode="json", exclude_unset=True),
+        objective=plan.objective,
+        direction=plan.objective.direction,
+        start=start,
+        now=now,
+    )
+    stored, created = await context.store.register(
+        experiment, context.settings.limits.max_live_experiments
+    )
+    context.evaluator.watch(stored)
+    response = respond(document_of(stored), 201 if created else 200)
+    response.headers["Location"] = f"/api/v1/experiments/{stored.id}"
+    return response
+
+
+async def list_experiments(request: web.Request) -> web.Response:
+    """GET /api/v1/experiments."""
+    refuse_unknown(request, frozenset({"task", "state", "limit", "cursor"}))
+    state = request.query.get("state")
+    if state is not None and state not in list(State):
+        raise SpecError([f"state: {state!r} is not one of {', '.join(State)}"])
+    try:
+        page = await request.app[CONTEXT].store.list(
+            task=request.query.get("task"),
+            state=None if state is None else State(state),
+            limit=read_limit(request),
+            cursor=request.query.get("cursor"),
+        )
+    except ValueError as error:
+        raise SpecError([f"cursor: {error}"]) from error
+    experiments = tuple(document_of(experiment) for experiment in page.items)
+    return respond(ExperimentPage(experiments=experiments, next_cursor=page.next_cursor))
+
+
+async def show(request: web.Request) -> web.Response:
+    """GET /api/v1/experiments/{id}."""
+    experiment = await request.app[CONTEXT].store.get(request.match_info["id"])
+    return respond(document_of(experiment))
+
+
+async def finish(request: web.Request) -> web.Response:
+    """POST /api/v1/experiments/{id}/finish."""
+    context = request.app[CONTEXT]
+    body = await read_body(request, Finish, optional=True)
+    now = context.clock()
+    if body.end is not None and body.end > now + _CLOCK_TOLERANCE:
+        raise SpecError(["end: lies in the future; finish an experiment when its load has ended"])
+    key = request.match_info["id"]
+    end = body.end
+    if end is None:
+        known = await context.store.get(key)
+        end = known.end if known.end is not None else now
+    try:
+        stored = await context.store.finish(key, end, now, body.base_score)
+    except ValueError as error:
+        raise SpecError([f"end: {error}"]) from error
+    context.evaluator.watch(stored)
+    return respond(document_of(stored))
+
+
+async def abort(request: web.Request) -> web.Response:
+    """POST /api/v1/experiments/{id}/abort."""
+    context = request.app[CONTEXT]
+    body = await read_body(request, Abort, optional=True)
+    key = request.match_info["id"]
+    stored = await context.store.abort(key, body.reason or "", context.clock())
+    context.evaluator.abandon(key)
+    return respond(document_of(stored))
+
+
+async def score(request: web.Request) -> web.Response:
+    """GET /api/v1/experiments/{id}/score, waiting for the end where asked to."""
+    context = request.app[CONTEXT]
+    refuse_unknown(request, frozenset({"wait"}))
+    wait = read_seconds(request, "wait", context.settings.limits.max_wait)
+    experiment = await context.store.get(request.match_info["id"])
+    if wait and experiment.state in LIVE:
+        if context.board.waiting >= context.settings.limits.max_waiting:
+            raise LimitError("too many requests wait for scores already; ask without wait")
+        await context.board.wait_ended(experiment.id, wait)
+        experiment = await context.store.get(experiment.id)
+    return respond(_current(request, experiment))
+
+
+def _current(request: web.Request, experiment: Experiment) -> Report:
+    if experiment.report is not None:
+        return Report.model_validate(experiment.report)
+    context = request.app[CONTEXT]
+    posted = context.board.get(experiment.id)
+    if posted is not None and experiment.state not in FINAL:
+        return posted.report
+    plan = plan_registration(Registration.model_validate(experiment.body))
+    reason = "not evaluated yet"
+    if experiment.state is State.ABORTED:
+        reason = "Experiment aborted" + (f": {experiment.reason}" if experiment.reason else "")
+    end = experiment.end
+    if experiment.state is State.ABORTED and end is None:
+        end = experiment.updated_at
+    report = report_failure(plan, reason, (experiment.start, end), now=context.clock())
+    if experiment.state is State.SETTLING:
+        return report.model_copy(update={"status": "RUNNING"})
+    return report

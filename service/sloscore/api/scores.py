@@ -1,0 +1,98 @@
+"""Handlers for what needs no registration: stateless scores and the ranking of a task."""
+
+import math
+
+from aiohttp import web
+
+from sloscore.api.body import read_body, refuse_unknown, respond
+from sloscore.api.context import CONTEXT
+from sloscore.api.experiments import document_of
+from sloscore.core.objective import Direction
+from sloscore.errors import ExperimentNotFoundError, SpecError
+from sloscore.evaluation.plan import plan_window
+from sloscore.evaluation.replay import replay
+from sloscore.evaluation.report import report_values, report_window
+from sloscore.experiments.model import FINAL, Experiment, State
+from sloscore.wire import Report, ScoreRequest, TaskDocument, ViolationBudget
+
+
+async def score_now(request: web.Request) -> web.Response:
+    """POST /api/v1/score."""
+    body = await read_body(request, ScoreRequest)
+    context = request.app[CONTEXT]
+    if body.values is not None:
+        return respond(report_values(body, context.clock()))
+    return respond(await _score_window(request, body))
+
+
+async def _score_window(request: web.Request, body: ScoreRequest) -> Report:
+    context = request.app[CONTEXT]
+    plan = plan_window(body)
+    if body.window is None:
+        raise SpecError(["window: missing"])
+    start, end = body.window.start, body.window.end
+    settings = context.settings.evaluation
+    now = context.clock()
+    if end > now:
+        raise SpecError(["window.end: lies in the future; register an experiment for a live score"])
+    if end - start > settings.max_window:
+        raise SpecError([f"window: is longer than the {settings.max_window:g} s allowed"])
+    until = min(now, end + settings.closing_wait)
+    window = await replay(context.source, plan.target, start, end, until)
+    return report_window(plan, window.counts(), (start, end), now=now, base_score=body.base_score)
+
+
+async def show_task(request: web.Request) -> web.Response:
+    """GET /api/v1/tasks/{task}."""
+    refuse_unknown(request, frozenset())
+    name = request.match_info["task"]
+    experiments = await request.app[CONTEXT].store.task_experiments(name)
+    if not experiments:
+        raise ExperimentNotFoundError(f"no experiment of a task {name!r} is registered")
+    states = dict.fromkeys((str(state) for state in State), 0)
+    for experiment in experiments:
+        states[experiment.state] += 1
+    ranking = rank(experiments)
+    directions = {experiment.direction for experiment in experiments}
+    best = ranking[0] if ranking and _is_finite(ranking[0]) else None
+    return respond(
+        TaskDocument(
+            task=name,
+            direction=Direction(directions.pop()) if len(directions) == 1 else None,
+            best=best.id if best else None,
+            ranking=tuple(document_of(experiment) for experiment in ranking),
+            states=states,
+            violation_budget=_budget(experiments),
+        )
+    )
+
+
+def rank(experiments: list[Experiment]) -> list[Experiment]:
+    """Ended experiments, best first; those without a score come last.
+
+    Only scores of one objective can be compared: with several the newest objective is ranked.
+    """
+    newest = max(experiments, key=lambda experiment: experiment.created_at)
+    comparable = [e for e in experiments if e.objective == newest.objective and e.state in FINAL]
+    sign = -1 if newest.direction == Direction.MAXIMIZE else 1
+
+    def place(experiment: Experiment) -> tuple[bool, float, float]:
+        score = experiment.score
+        return (score is None, sign * (score or 0.0), experiment.created_at)
+
+    return sorted(comparable, key=place)
+
+
+def _is_finite(experiment: Experiment) -> bool:
+    return experiment.score is not None and math.isfinite(experiment.score)
+
+
+def _budget(experiments: list[Experiment]) -> ViolationBudget:
+    failed = sum(e.state is State.FAILED for e in experiments)
+    judged = failed + sum(e.state is State.SCORED for e in experiments)
+    return ViolationBudget(
+        ended=sum(e.state in FINAL for e in experiments),
+        hard_violations=failed,
+        no_data=sum(e.state is State.NO_DATA for e in experiments),
+        hard_violation_share=failed / judged if judged else None,
+    )

@@ -1,0 +1,99 @@
+"""A running service: its parts put together, started and stopped in order."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+import time
+from collections.abc import AsyncIterator, Callable
+
+import structlog
+from aiohttp import web
+
+from sloscore.api.app import make_app
+from sloscore.api.auth import read_token
+from sloscore.api.context import Context
+from sloscore.errors import SettingsError
+from sloscore.evaluation.board import Board
+from sloscore.evaluation.loop import Evaluator
+from sloscore.experiments.store import ExperimentStore
+from sloscore.settings import Settings
+from sloscore.sources.prometheus import PrometheusSource
+from sloscore.telemetry import Telemetry
+
+_log = structlog.get_logger()
+# SIGTERM must end the process within 5 s; open long polls get this long of it.
+_SHUTDOWN_SECONDS = 2.0
+
+
+@contextlib.asynccontextmanager
+async def running_service(
+    settings: Settings, clock: Callable[[], float] = time.time
+) -> AsyncIterator[str]:
+    """A service that answers HTTP; yields its URL.
+
+    Raises SettingsError for an address that cannot be bound or a token that cannot be read, and
+    StoreError for a file that is no store of this release.
+    """
+    token = read_token(settings.auth)
+    listener = _listen(settings)
+    telemetry = Telemetry()
+    async with contextlib.AsyncExitStack() as stack:
+        stack.callback(listener.close)
+        store = await ExperimentStore.open(settings.store.path)
+        stack.push_async_callback(store.close)
+        source = PrometheusSource(settings.prometheus, telemetry.on_query)
+        stack.push_async_callback(source.close)
+        board = Board(settings.evaluation.retention, settings.limits.max_exported_experiments)
+        evaluator = Evaluator(store, source, board, settings.evaluation, telemetry, clock)
+        await evaluator.resume()
+        loop_task = asyncio.create_task(evaluator.run())
+        stack.push_async_callback(_cancel, loop_task)
+        context = Context(settings, store, source, board, evaluator, telemetry, clock)
+        runner = web.AppRunner(
+            make_app(context, token),
+            access_log=None,
+            shutdown_timeout=_SHUTDOWN_SECONDS,
+            handler_cancellation=True,
+        )
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        stack.callback(board.wake_all)
+        await web.SockSite(runner, listener).start()
+        yield _url(listener)
+
+
+async def serve(settings: Settings, announce: Callable[[str], None]) -> None:
+    """Run a service until SIGTERM or SIGINT; ``announce`` is told its URL."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with running_service(settings) as url:
+        _log.info("listening", url=url, prometheus=settings.prometheus.url)
+        announce(url)
+        await stop.wait()
+        _log.info("stopping")
+
+
+def _listen(settings: Settings) -> socket.socket:
+    host, port = settings.listen.host, settings.listen.port
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=1024)
+    except OSError as error:
+        raise SettingsError(
+            f"cannot listen on {host}:{port}: {error.strerror or error}; "
+            "choose another listen.host or listen.port"
+        ) from error
+
+
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task

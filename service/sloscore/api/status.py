@@ -1,0 +1,56 @@
+"""Handlers for operators: metrics, health, readiness, the OpenAPI document and the page."""
+
+from collections.abc import Iterable
+
+import orjson
+from aiohttp import web
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector, CollectorRegistry
+
+from sloscore.api.context import CONTEXT
+from sloscore.api.openapi import openapi_document
+from sloscore.api.problems import problem
+from sloscore.errors import SourceError
+from sloscore.exporter import ReportCollector, states_family
+
+
+class _Families(Collector):
+    def __init__(self, families: Iterable[Metric]) -> None:
+        self._families = tuple(families)
+
+    def collect(self) -> Iterable[Metric]:
+        return self._families
+
+
+async def metrics(request: web.Request) -> web.Response:
+    """GET /metrics."""
+    context = request.app[CONTEXT]
+    counts = await context.store.count_by_state()
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Families(context.telemetry.registry.collect()))
+    registry.register(ReportCollector(context.board))
+    registry.register(_Families([states_family({str(k): n for k, n in counts.items()})]))
+    encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+    return web.Response(body=encode(registry), headers={"Content-Type": content_type})
+
+
+async def healthy(_: web.Request) -> web.Response:
+    """GET /-/healthy: the process answers."""
+    return web.Response(text="sloscore is healthy.\n")
+
+
+async def ready(request: web.Request) -> web.Response:
+    """GET /-/ready: the store and the metric source answer."""
+    context = request.app[CONTEXT]
+    await context.store.count_by_state()
+    try:
+        await context.source.check()
+    except SourceError as error:
+        return problem(503, str(error))
+    return web.Response(text="sloscore is ready.\n")
+
+
+async def openapi(_: web.Request) -> web.Response:
+    """GET /openapi.json."""
+    return web.Response(body=orjson.dumps(openapi_document()), content_type="application/json")

@@ -1,0 +1,94 @@
+"""The newest report of every live and recently ended experiment, and who waits for it."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sloscore.wire import Report
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """A report; ``ended_at`` (Unix seconds) is set once it is final."""
+
+    report: Report
+    ended_at: float | None
+
+
+class Board:
+    """Holds reports by experiment id; final ones leave after ``retention`` seconds."""
+
+    def __init__(self, retention: float, max_ended: int) -> None:
+        self._retention = retention
+        self._max_ended = max_ended
+        self._posted: dict[str, Posted] = {}
+        self._waiters: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
+
+    def __iter__(self) -> Iterator[Posted]:
+        return iter(tuple(self._posted.values()))
+
+    def get(self, experiment: str) -> Posted | None:
+        """The newest report of an experiment."""
+        return self._posted.get(experiment)
+
+    def post(self, experiment: str, report: Report) -> None:
+        """Replace the report of a live experiment; a final one stays."""
+        posted = self._posted.get(experiment)
+        if posted is None or posted.ended_at is None:
+            self._posted[experiment] = Posted(report, None)
+
+    def post_final(self, experiment: str, report: Report, ended_at: float) -> None:
+        """Post the last report of an experiment and wake everybody who waits for it."""
+        self._posted.pop(experiment, None)
+        self._posted[experiment] = Posted(report, ended_at)
+        self.wake(experiment)
+
+    def remove(self, experiment: str) -> None:
+        """Take an experiment down, as when it was aborted, and wake everybody who waits."""
+        self._posted.pop(experiment, None)
+        self.wake(experiment)
+
+    def wake(self, experiment: str) -> None:
+        """Wake everybody who waits for the end of an experiment."""
+        for event in self._waiters.pop(experiment, ()):
+            event.set()
+
+    def wake_all(self) -> None:
+        """Wake everybody who waits, as when the service stops."""
+        for experiment in tuple(self._waiters):
+            self.wake(experiment)
+
+    def expire(self, now: float) -> int:
+        """Remove final reports past the retention or the limit; returns how many."""
+        ended = [(key, p.ended_at) for key, p in self._posted.items() if p.ended_at is not None]
+        surplus = max(0, len(ended) - self._max_ended)
+        old = [
+            key
+            for position, (key, ended_at) in enumerate(ended)
+            if position < surplus or now - ended_at >= self._retention
+        ]
+        for key in old:
+            del self._posted[key]
+        return len(old)
+
+    async def wait_ended(self, experiment: str, timeout: float) -> None:  # noqa: ASYNC109  the timeout is the client's and passing it is no error
+        """Return when the experiment ends or after ``timeout`` seconds."""
+        event = asyncio.Event()
+        self._waiters[experiment].add(event)
+        try:
+            async with asyncio.timeout(timeout):
+                await event.wait()
+        except TimeoutError:
+            pass
+        finally:
+            waiting = self._waiters.get(experiment)
+            if waiting is not None:
+                waiting.discard(event)
+                if not waiting:
+                    del self._waiters[experiment]
+
+    @property
+    def waiting(self) -> int:
+        """How many requests wait."""
+        return sum(len(events) for events in self._waiters.values())

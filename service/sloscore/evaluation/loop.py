@@ -1,0 +1,202 @@
+"""The schedule: evaluate what runs, settle what has ended, and never let one hold up another."""
+
+import asyncio
+import contextlib
+import random
+import time
+from collections.abc import Callable, Coroutine, Sequence
+
+import orjson
+import structlog
+
+from sloscore.errors import SloscoreError, SourceError
+from sloscore.evaluation.board import Board
+from sloscore.evaluation.plan import Plan, plan_registration
+from sloscore.evaluation.settle import FINAL_STATE, settle
+from sloscore.evaluation.tick import Live, batches, evaluate, report_outage
+from sloscore.experiments.model import Experiment, State
+from sloscore.experiments.store import ExperimentStore
+from sloscore.settings import EvaluationSettings
+from sloscore.sources.base import MetricSource
+from sloscore.telemetry import Telemetry
+from sloscore.wire import Registration, Report
+
+_log = structlog.get_logger()
+_JITTER = 0.1
+_RETRY_SECONDS = 1.0
+
+
+class Evaluator:
+    """Keeps the board up to date with the store's live experiments."""
+
+    def __init__(  # noqa: PLR0913, PLR0917  the parts of the service meet here
+        self,
+        store: ExperimentStore,
+        source: MetricSource,
+        board: Board,
+        settings: EvaluationSettings,
+        telemetry: Telemetry,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._store = store
+        self._source = source
+        self._board = board
+        self._settings = settings
+        self._telemetry = telemetry
+        self._clock = clock
+        self._running: dict[str, Live] = {}
+        self._ended: dict[str, Experiment] = {}
+        self._settling: dict[str, asyncio.Task[None]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def resume(self) -> None:
+        """Take up the live experiments of the store, and show the recently ended ones again."""
+        now = self._clock()
+        for experiment in await self._store.final_since(now - self._settings.retention):
+            if experiment.report is not None:
+                report = Report.model_validate(experiment.report)
+                self._board.post_final(experiment.id, report, experiment.updated_at)
+        for experiment in await self._store.live():
+            try:
+                self.watch(experiment)
+            except (SloscoreError, ValueError) as error:
+                self._telemetry.evaluation_errors.labels("spec").inc()
+                _log.error("experiment not resumed", experiment=experiment.id, error=str(error))
+
+    async def run(self) -> None:
+        """Evaluate at every interval until cancelled."""
+        try:
+            while True:
+                await self._round()
+                spread = random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311  nothing to guess
+                await asyncio.sleep(self._settings.interval * spread)
+        finally:
+            await self._stop()
+
+    def watch(self, experiment: Experiment) -> None:
+        """Follow an experiment in the state that the store has it in; idempotent."""
+        if experiment.state is State.RUNNING:
+            if experiment.id not in self._running:
+                self._running[experiment.id] = Live(plan_of(experiment), experiment.start)
+        elif experiment.state is State.SETTLING:
+            self._running.pop(experiment.id, None)
+            self._ended[experiment.id] = experiment
+            self._settle_ended()
+        else:
+            self._forget(experiment.id)
+            self._board.wake(experiment.id)
+
+    def abandon(self, experiment: str) -> None:
+        """Stop following an experiment that was aborted."""
+        self._forget(experiment)
+        self._board.remove(experiment)
+
+    async def _round(self) -> None:
+        now = self._clock()
+        self._telemetry.last_evaluation.set(now)
+        self._telemetry.series_expired.inc(self._board.expire(now))
+        overdue = [
+            key
+            for key, live in self._running.items()
+            if now - live.start > self._settings.max_window
+        ]
+        for key in overdue:
+            self._spawn(self._end(key, self._running[key].start + self._settings.max_window))
+        self._settle_ended()
+        for batch in batches(live for live in self._running.values() if not live.busy):
+            for live in batch:
+                live.busy = True
+            self._spawn(self._evaluate(batch))
+
+    def _settle_ended(self) -> None:
+        for experiment in self._ended.values():
+            if experiment.id not in self._settling:
+                self._settling[experiment.id] = self._spawn(self._settle(experiment))
+
+    async def _evaluate(self, batch: Sequence[Live]) -> None:
+        try:
+            now = self._clock()
+            with self._telemetry.evaluation_duration.time():
+                found = await evaluate(self._source, batch, now)
+            for live in batch:
+                self._take(live, found[live.target.key], now)
+        finally:
+            for live in batch:
+                live.busy = False
+
+    def _take(self, live: Live, found: Report | SourceError, now: float) -> None:
+        key = live.target.key
+        if isinstance(found, SourceError):
+            # A source that is down fails for all alike; anything else may be one target's fault.
+            live.alone = found.kind not in {"unreachable", "auth"}
+            self._telemetry.evaluation_errors.labels(found.kind).inc()
+            _log.warning("evaluation failed", experiment=key, kind=found.kind, error=str(found))
+            found = report_outage(live, found, now)
+        else:
+            live.alone = False
+        if self._running.get(key) is live:
+            self._board.post(key, found)
+
+    async def _end(self, key: str, end: float) -> None:
+        with contextlib.suppress(SloscoreError):
+            self.watch(await self._store.finish(key, end, self._clock()))
+
+    async def _settle(self, experiment: Experiment) -> None:
+        try:
+            plan = plan_of(experiment)
+            report = await settle(self._source, plan, experiment, self._settings, self._clock)
+            await self._finalize(experiment, report)
+            self._ended.pop(experiment.id, None)
+        finally:
+            self._settling.pop(experiment.id, None)
+
+    async def _finalize(self, experiment: Experiment, report: Report) -> None:
+        document = orjson.loads(report.model_dump_json())
+        state = FINAL_STATE[report.status]
+        while True:
+            now = self._clock()
+            try:
+                stored = await self._store.finalize(
+                    experiment.id, state, document, report.score, now
+                )
+                break
+            except Exception as error:  # noqa: BLE001  a full disk must not lose the score
+                self._telemetry.evaluation_errors.labels("store").inc()
+                _log.error("score not stored yet", experiment=experiment.id, error=str(error))
+                await asyncio.sleep(_RETRY_SECONDS)
+        if stored.report is None:
+            self._board.remove(experiment.id)
+            return
+        final = Report.model_validate(stored.report)
+        self._board.post_final(experiment.id, final, stored.updated_at)
+        _log.info("experiment ended", experiment=experiment.id, state=stored.state)
+
+    def _forget(self, key: str) -> None:
+        self._running.pop(key, None)
+        self._ended.pop(key, None)
+        task = self._settling.pop(key, None)
+        if task is not None:
+            task.cancel()
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._reap)
+        return task
+
+    def _reap(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._telemetry.evaluation_errors.labels("internal").inc()
+            _log.error("evaluation broke", exc_info=error)
+
+    async def _stop(self) -> None:
+        tasks = tuple(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def plan_of(experiment: Experiment) -> Plan:
+    """The plan of a stored experiment; its registration was checked when it was made."""
+    return plan_registration(Registration.model_validate(experiment.body))

@@ -1,0 +1,77 @@
+"""SLIs and the base score from a window's counts."""
+
+import math
+
+from sloscore.core.nodata import NoData
+from sloscore.core.objective import Objective, Signal
+from sloscore.core.sli import MEAN, RATE, Estimate, Sli, minimum_requests
+from sloscore.experiments.window import WindowCounts
+
+REQUESTS_ROLE = Signal.LATENCY.value
+TOKENS_ROLE = "tokens_out"
+
+
+def requests_in(counts: WindowCounts) -> float:
+    """Requests that finished in the window, by the histogram of end-to-end latency."""
+    histogram = counts.histograms.get(REQUESTS_ROLE)
+    return histogram.count if histogram else 0.0
+
+
+def measure(
+    sli: Sli,
+    counts: WindowCounts,
+    window: tuple[float, float],
+    min_requests: int | None = None,
+) -> Estimate | NoData:
+    """What the window's counts say of one SLI, in seconds (throughput: tokens/s).
+
+    ``window`` is the load's start and end in Unix seconds. Fewer requests than the statistic needs
+    (``min_requests`` overrides how many) are no data.
+    """
+    if counts.instances == 0:
+        return NoData("no series matched the selector in the window")
+    if sli.signal is Signal.THROUGHPUT:
+        return _throughput(counts, window)
+    histogram = counts.histograms.get(sli.signal.value)
+    if histogram is None:
+        return NoData(f"the server exposed no histogram of {sli.signal} in the window")
+    needed = minimum_requests(sli.statistic) if min_requests is None else min_requests
+    if 0 < histogram.count < needed:
+        return NoData(
+            f"{histogram.count:.0f} requests are too few for {sli.statistic}, which needs {needed}"
+        )
+    return histogram.mean() if sli.quantile is None else histogram.quantile(sli.quantile)
+
+
+def measure_base(
+    objective: Objective, counts: WindowCounts, window: tuple[float, float]
+) -> float | NoData:
+    """The objective's value over the window: a mean in seconds, or tokens/s."""
+    signal = objective.signal
+    statistic = RATE if signal is Signal.THROUGHPUT else MEAN
+    estimate = measure(Sli(signal.value, signal, statistic), counts, window)
+    if isinstance(estimate, NoData):
+        return estimate
+    if not 0 <= estimate.value < math.inf:
+        return NoData(f"the {statistic} of {signal} came out as {estimate.value}")
+    return estimate.value
+
+
+def _throughput(counts: WindowCounts, window: tuple[float, float]) -> Estimate | NoData:
+    """Output tokens over the window's seconds.
+
+    Tokens are counted between the scrapes around the window: if all load ran inside the window
+    that is its exact count; if load ran on outside, dividing by the scrapes' distance is right, and
+    so the lower end.
+    """
+    tokens = counts.counters.get(TOKENS_ROLE)
+    start, end = window
+    if tokens is None or counts.observed_start is None or counts.observed_end is None:
+        return NoData("the server exposed no counter of output tokens in the window")
+    if requests_in(counts) == 0 and tokens == 0:
+        return NoData("no requests finished in the window")
+    observed = counts.observed_end - counts.observed_start
+    shortest, longest = sorted((end - start, observed))
+    if shortest <= 0:
+        return NoData("the window holds no two scrapes")
+    return Estimate(tokens / (end - start), tokens / longest, tokens / shortest)

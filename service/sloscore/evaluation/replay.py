@@ -1,0 +1,42 @@
+"""A window from the raw samples that the source keeps."""
+
+from sloscore.core.samples import Target
+from sloscore.errors import SourceError
+from sloscore.experiments.window import WindowAccumulator
+from sloscore.sources.base import MetricSource
+
+
+async def open_window(
+    source: MetricSource, target: Target, start: float, end: float | None = None
+) -> WindowAccumulator:
+    """A window with its baseline: what every instance showed last at its start.
+
+    Raises SourceError where the source does not answer.
+    """
+    window = WindowAccumulator(start, end)
+    baseline = (await source.snapshot([target], start))[target.key]
+    if isinstance(baseline, SourceError):
+        raise baseline
+    window.feed(baseline)
+    return window
+
+
+async def catch_up(
+    source: MetricSource, target: Target, window: WindowAccumulator, until: float
+) -> None:
+    """Feed a window every raw sample up to ``until`` (Unix seconds) that it has not seen.
+
+    Raises SourceError where the source does not answer in full.
+    """
+    seen = window.last_sample_time()
+    after = window.start if seen is None else max(window.start, seen)
+    window.feed(await source.samples(target, after, until))
+
+
+async def replay(
+    source: MetricSource, target: Target, start: float, end: float, until: float
+) -> WindowAccumulator:
+    """A past window as it would have been counted live; raises SourceError."""
+    window = await open_window(source, target, start, end)
+    await catch_up(source, target, window, until)
+    return window

@@ -1,0 +1,70 @@
+"""The end of an experiment: wait for the scrape that closes its window, then the final report."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from sloscore.core.scoring import Status
+from sloscore.errors import SourceError
+from sloscore.evaluation.plan import Plan
+from sloscore.evaluation.replay import catch_up, open_window
+from sloscore.evaluation.report import report_failure, report_window
+from sloscore.experiments.model import Experiment, State
+from sloscore.experiments.window import WindowAccumulator
+from sloscore.settings import EvaluationSettings
+from sloscore.sources.base import MetricSource
+from sloscore.wire import Report
+
+FINAL_STATE = {
+    Status.SUCCESS: State.SCORED,
+    Status.FAILED: State.FAILED,
+    Status.NO_DATA: State.NO_DATA,
+}
+# A scrape is late by up to its own timeout, which is its interval at most.
+_LATE_INTERVALS = 2
+_LATE_SECONDS = 5.0
+_POLL_SECONDS = 1.0
+
+
+async def settle(
+    source: MetricSource,
+    plan: Plan,
+    experiment: Experiment,
+    settings: EvaluationSettings,
+    clock: Callable[[], float] = time.time,
+) -> Report:
+    """The final report of an experiment whose load has ended, from all raw samples of its window.
+
+    Waits until every instance was scraped at or after the end, but not longer than
+    ``closing_wait``, nor than two scrape intervals for an instance that is gone. While the source
+    does not answer it waits ``source_wait``, after which there is no data.
+    """
+    if experiment.end is None:
+        raise ValueError(f"experiment {experiment.id} has not ended")
+    span = (experiment.start, experiment.end)
+    poll = min(settings.interval, _POLL_SECONDS)
+    give_up = clock() + settings.source_wait
+    window: WindowAccumulator | None = None
+    while True:
+        now = clock()
+        try:
+            if window is None:
+                window = await open_window(source, plan.target, *span)
+            await catch_up(source, plan.target, window, now)
+        except SourceError as error:
+            if now >= give_up:
+                reason = f"the metric source failed: {error}"
+                return report_failure(plan, reason, span, now=now)
+        else:
+            if not window.awaits_scrape or now >= experiment.end + _patience(window, settings):
+                return report_window(
+                    plan, window.counts(), span, now=now, base_score=experiment.base_score
+                )
+        await asyncio.sleep(poll)
+
+
+def _patience(window: WindowAccumulator, settings: EvaluationSettings) -> float:
+    interval = window.counts().scrape_interval
+    if interval is None:
+        return settings.closing_wait
+    return min(settings.closing_wait, _LATE_INTERVALS * interval + _LATE_SECONDS)

@@ -1,0 +1,96 @@
+"""One evaluation: running experiments that share a query, from one snapshot to their reports."""
+
+import asyncio
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from sloscore.core.samples import Family, Target
+from sloscore.errors import SourceError
+from sloscore.evaluation.plan import Plan
+from sloscore.evaluation.replay import open_window
+from sloscore.evaluation.report import report_failure, report_window
+from sloscore.experiments.window import WindowAccumulator
+from sloscore.sources.base import MetricSource
+from sloscore.wire import Report
+
+BATCH = 200
+# Reports are made in the event loop; this many at a time leave room for requests.
+_YIELD_EVERY = 20
+
+
+@dataclass(slots=True)
+class Live:
+    """A running experiment as the evaluation knows it; ``start`` is Unix seconds.
+
+    ``alone`` keeps it out of shared queries after one that it was part of failed.
+    """
+
+    plan: Plan
+    start: float
+    window: WindowAccumulator | None = None
+    busy: bool = False
+    alone: bool = False
+
+    @property
+    def target(self) -> Target:
+        """What the source is asked for."""
+        return self.plan.target
+
+
+def batches(running: Iterable[Live]) -> Iterator[list[Live]]:
+    """Experiments that can share a query, in groups of bounded size."""
+    groups: dict[tuple[tuple[Family, ...], tuple[str, ...]], list[Live]] = {}
+    for live in running:
+        if live.alone:
+            yield [live]
+        else:
+            labels = tuple(name for name, _ in live.target.selector)
+            groups.setdefault((live.target.families, labels), []).append(live)
+    for group in groups.values():
+        for position in range(0, len(group), BATCH):
+            yield group[position : position + BATCH]
+
+
+async def evaluate(
+    source: MetricSource, batch: Sequence[Live], now: float
+) -> dict[str, Report | SourceError]:
+    """New reports of a batch at ``now`` (Unix seconds), by experiment id.
+
+    A failure is the value of those experiments that it hit.
+    """
+    fresh = [live for live in batch if live.window is None]
+    opened = await asyncio.gather(*(_open(source, live) for live in fresh))
+    found: dict[str, Report | SourceError] = {
+        live.target.key: error
+        for live, error in zip(fresh, opened, strict=True)
+        if error is not None
+    }
+    ready = [live for live in batch if live.window is not None]
+    snapshots = await source.snapshot([live.target for live in ready], now)
+    for number, live in enumerate(ready):
+        snapshot = snapshots[live.target.key]
+        if isinstance(snapshot, SourceError):
+            found[live.target.key] = snapshot
+        elif live.window is not None:
+            live.window.feed(snapshot)
+            found[live.target.key] = report_window(
+                live.plan, live.window.counts(), (live.start, None), now=now
+            )
+        if number % _YIELD_EVERY == _YIELD_EVERY - 1:
+            await asyncio.sleep(0)
+    return found
+
+
+def report_outage(live: Live, error: SourceError, now: float) -> Report:
+    """The report of an experiment whose source did not answer: never older numbers as new ones."""
+    return report_failure(
+        live.plan, f"the metric source failed: {error}", (live.start, None), now=now
+    )
+
+
+async def _open(source: MetricSource, live: Live) -> SourceError | None:
+    try:
+        live.window = await open_window(source, live.target, live.start)
+    except SourceError as error:
+        return error
+    return None

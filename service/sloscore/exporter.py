@@ -1,0 +1,141 @@
+"""Gauges of the last reports, for Prometheus to scrape."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from sloscore import conventions as names
+from sloscore.core.objective import Signal
+from sloscore.core.verdict import Verdict
+from sloscore.evaluation.board import Board
+from sloscore.wire import Report, SliReport
+
+
+@dataclass(frozen=True, slots=True)
+class _SliGauge:
+    """A gauge of an SLI: its name in seconds, its name in tokens/s, the report's field."""
+
+    seconds: str
+    tokens: str
+    field: str
+    help: str
+
+
+_SLI_VALUES = (
+    _SliGauge(names.SLI_VALUE, names.SLI_VALUE_TOKENS, "value", "Measured value of the SLI."),
+    _SliGauge(names.SLI_LOWER, names.SLI_LOWER_TOKENS, "lower", "Lowest possible value."),
+    _SliGauge(names.SLI_UPPER, names.SLI_UPPER_TOKENS, "upper", "Highest possible value."),
+    _SliGauge(names.SLI_THRESHOLD, names.SLI_THRESHOLD_TOKENS, "threshold", "Limit of the SLO."),
+)
+_SLI_NUMBERS = (
+    (names.SLI_VIOLATION_RATIO, "violation_ratio", "Distance past the threshold as its share."),
+    (names.SLI_PENALTY, "penalty", "Penalty of the SLI."),
+)
+_SLI_FLAGS = (
+    (names.SLI_HARD_FAIL, Verdict.HARD_FAIL, "1 where the SLI breaks its hard limit, else 0."),
+    (names.SLI_NO_DATA, Verdict.NO_DATA, "1 where nothing could be measured, else 0."),
+)
+_EXPERIMENT_NUMBERS = (
+    (names.EXPERIMENT_PENALTY, "penalty", "Sum of the penalties of all SLIs."),
+    (names.EXPERIMENT_PENALTY_MULTIPLIER, "penalty_multiplier", "1 + the penalty."),
+    (names.EXPERIMENT_SCORE, "score", "Score with its penalty; infinite on a hard fail."),
+)
+
+
+class ReportCollector(Collector):
+    """Exposes the board: one series a gauge for each experiment and SLI.
+
+    What is not known is not exposed: ``_no_data`` says so, never a zero.
+    """
+
+    def __init__(self, board: Board) -> None:
+        self._board = board
+
+    def collect(self) -> Iterable[Metric]:
+        """Build all families from the reports of this moment."""
+        families: dict[str, GaugeMetricFamily] = {}
+        for posted in self._board:
+            _add_experiment(families, posted.report, ended=posted.ended_at is not None)
+            for sli in posted.report.slis:
+                _add_sli(families, posted.report, sli)
+        return families.values()
+
+
+def states_family(counts: Mapping[str, int]) -> GaugeMetricFamily:
+    """Experiments in the store by state."""
+    family = GaugeMetricFamily(
+        names.EXPERIMENTS_BY_STATE, "Experiments in the store, by state.", labels=["state"]
+    )
+    for state, count in counts.items():
+        family.add_metric([state], count)
+    return family
+
+
+def _add_experiment(families: dict[str, GaugeMetricFamily], report: Report, *, ended: bool) -> None:
+    labels = (report.task or "", report.experiment or "")
+    for name, field, text in _EXPERIMENT_NUMBERS:
+        _add(families, name, text, names.EXPERIMENT_LABELS, labels, getattr(report, field))
+    _add(
+        families,
+        names.EXPERIMENT_HARD_FAIL,
+        "1 where a hard SLO is violated, else 0.",
+        names.EXPERIMENT_LABELS,
+        labels,
+        report.slo_violation,
+    )
+    _add(
+        families,
+        names.EXPERIMENT_NO_DATA,
+        "1 where the score is not known, else 0.",
+        names.EXPERIMENT_LABELS,
+        labels,
+        report.score is None,
+    )
+    if report.window is not None:
+        _add(
+            families,
+            names.EXPERIMENT_REQUESTS,
+            "Requests that finished in the window.",
+            names.EXPERIMENT_LABELS,
+            labels,
+            report.window.requests,
+        )
+    _add(
+        families,
+        names.EXPERIMENT_INFO,
+        "Always 1; the labels describe the experiment.",
+        (*names.EXPERIMENT_LABELS, "objective", "status", "ended"),
+        (*labels, report.objective, report.status, str(ended).lower()),
+        1,
+    )
+
+
+def _add_sli(families: dict[str, GaugeMetricFamily], report: Report, sli: SliReport) -> None:
+    labels = (report.task or "", report.experiment or "", sli.sli)
+    in_tokens = sli.sli == Signal.THROUGHPUT
+    for gauge in _SLI_VALUES:
+        name = gauge.tokens if in_tokens else gauge.seconds
+        _add(families, name, gauge.help, names.SLI_LABELS, labels, getattr(sli, gauge.field))
+    for name, field, text in _SLI_NUMBERS:
+        _add(families, name, text, names.SLI_LABELS, labels, getattr(sli, field))
+    for name, verdict, text in _SLI_FLAGS:
+        _add(families, name, text, names.SLI_LABELS, labels, sli.verdict is verdict)
+
+
+def _add(  # noqa: PLR0913, PLR0917  a sample is made of these
+    families: dict[str, GaugeMetricFamily],
+    name: str,
+    text: str,
+    label_names: tuple[str, ...],
+    labels: tuple[str, ...],
+    value: float | None,
+) -> None:
+    if value is None or math.isnan(value):
+        return
+    family = families.get(name)
+    if family is None:
+        family = families[name] = GaugeMetricFamily(name, text, labels=label_names)
+    family.add_metric(labels, float(value))

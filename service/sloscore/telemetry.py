@@ -1,0 +1,69 @@
+"""What the service counts of itself."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from sloscore import __version__, conventions
+
+_EVALUATION_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+
+class Telemetry:
+    """Metrics of the service in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.evaluation_duration = Histogram(
+            conventions.EVALUATION_DURATION,
+            "Seconds that one evaluation of a group of experiments took.",
+            buckets=_EVALUATION_BUCKETS,
+            registry=self.registry,
+        )
+        self.evaluation_errors = Counter(
+            conventions.EVALUATION_ERRORS,
+            "Evaluations that failed, by the kind of error.",
+            ["kind"],
+            registry=self.registry,
+        )
+        self.last_evaluation = Gauge(
+            conventions.EVALUATION_LAST_TIMESTAMP,
+            "Unix time of the last round of evaluations that began.",
+            registry=self.registry,
+        )
+        self.series_expired = Counter(
+            conventions.EXPERIMENT_SERIES_EXPIRED,
+            "Finished experiments whose series left after the retention.",
+            registry=self.registry,
+        )
+        self._queries = Counter(
+            conventions.SOURCE_QUERIES,
+            "Queries to the metric source, by kind.",
+            ["kind"],
+            registry=self.registry,
+        )
+        self._query_errors = Counter(
+            conventions.SOURCE_QUERY_ERRORS,
+            "Queries to the metric source that failed, by kind and error.",
+            ["kind", "error"],
+            registry=self.registry,
+        )
+        self._query_duration = Histogram(
+            conventions.SOURCE_QUERY_DURATION,
+            "Seconds that a query to the metric source took, decoding included.",
+            ["kind"],
+            buckets=_EVALUATION_BUCKETS,
+            registry=self.registry,
+        )
+        build = Gauge(
+            conventions.BUILD_INFO,
+            "Always 1; the label is the version of the service.",
+            ["version"],
+            registry=self.registry,
+        )
+        build.labels(__version__).set(1)
+
+    def on_query(self, kind: str, seconds: float, error: str | None) -> None:
+        """Count one query to the source."""
+        self._queries.labels(kind).inc()
+        self._query_duration.labels(kind).observe(seconds)
+        if error is not None:
+            self._query_errors.labels(kind, error).inc()
