@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 import orjson
 from sqlalchemy import (
@@ -113,6 +113,12 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
             report TEXT
         )
         """,
+        f"""
+        CREATE TABLE {VERSION_TABLE} (
+            version INTEGER NOT NULL,
+            migrated_at DOUBLE PRECISION NOT NULL
+        )
+        """,
     ),
     (
         "CREATE INDEX experiments_by_age ON experiments (created_at DESC, id)",
@@ -154,10 +160,6 @@ def migrate_one_step(connection: Connection) -> bool:
         return False
     for statement in MIGRATIONS[version]:
         connection.exec_driver_sql(statement)
-    row: dict[str, Any] = {"version": version + 1, "migrated_at": time.time()}
-    if version == 0:
-        schema_version.create(connection)
-        connection.execute(schema_version.insert().values(row))
-    else:
-        connection.execute(schema_version.update().values(row))
+    step = schema_version.insert() if version == 0 else schema_version.update()
+    connection.execute(step.values(version=version + 1, migrated_at=time.time()))
     return True
