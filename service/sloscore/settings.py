@@ -209,8 +209,8 @@ class LimitSettings(SettingsModel):
     max_waiting: int = Field(default=1000, ge=1)
 
 
-class Settings(SettingsModel):
-    """Everything that ``sloscore serve`` can be told; the same keys as in its YAML file."""
+class SettingsFile(SettingsModel):
+    """Everything that ``sloscore serve`` can be told, as a YAML file holds it."""
 
     listen: ListenSettings = Field(default_factory=ListenSettings)
     auth: AuthSettings = Field(default_factory=AuthSettings)
@@ -218,6 +218,10 @@ class Settings(SettingsModel):
     store: StoreSettings = Field(default_factory=StoreSettings)
     evaluation: EvaluationSettings = Field(default_factory=EvaluationSettings)
     limits: LimitSettings = Field(default_factory=LimitSettings)
+
+
+class Settings(SettingsFile):
+    """The settings in effect, from file, environment and command line together."""
 
     @model_validator(mode="after")
     def _others_need_a_token(self) -> Self:

@@ -8,12 +8,11 @@ from sloscore.api.body import read_body, refuse_unknown, respond
 from sloscore.api.context import CONTEXT
 from sloscore.api.experiments import document_of
 from sloscore.core.objective import Direction
-from sloscore.errors import ExperimentNotFoundError, SpecError
-from sloscore.evaluation.plan import plan_window
-from sloscore.evaluation.replay import replay
-from sloscore.evaluation.report import report_values, report_window
+from sloscore.errors import ExperimentNotFoundError
+from sloscore.evaluation.past import score_past
+from sloscore.evaluation.report import report_values
 from sloscore.experiments.model import FINAL, Experiment, State
-from sloscore.wire import Report, ScoreRequest, TaskDocument, ViolationBudget
+from sloscore.wire import ScoreRequest, TaskDocument, ViolationBudget
 
 
 async def score_now(request: web.Request) -> web.Response:
@@ -22,24 +21,8 @@ async def score_now(request: web.Request) -> web.Response:
     context = request.app[CONTEXT]
     if body.values is not None:
         return respond(report_values(body, context.clock()))
-    return respond(await _score_window(request, body))
-
-
-async def _score_window(request: web.Request, body: ScoreRequest) -> Report:
-    context = request.app[CONTEXT]
-    plan = plan_window(body)
-    if body.window is None:
-        raise SpecError(["window: missing"])
-    start, end = body.window.start, body.window.end
     settings = context.settings.evaluation
-    now = context.clock()
-    if end > now:
-        raise SpecError(["window.end: lies in the future; register an experiment for a live score"])
-    if end - start > settings.max_window:
-        raise SpecError([f"window: is longer than the {settings.max_window:g} s allowed"])
-    until = min(now, end + settings.closing_wait)
-    window = await replay(context.source, plan.target, start, end, until)
-    return report_window(plan, window.counts(), (start, end), now=now, base_score=body.base_score)
+    return respond(await score_past(context.source, body, settings, context.clock()))
 
 
 async def show_task(request: web.Request) -> web.Response:

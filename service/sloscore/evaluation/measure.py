@@ -29,7 +29,7 @@ def measure(
     (``min_requests`` overrides how many) are no data.
     """
     if counts.instances == 0:
-        return NoData("no series matched the selector in the window")
+        return NoData("the selector matched no series of this server's metrics in the window")
     if sli.signal is Signal.THROUGHPUT:
         return _throughput(counts, window)
     histogram = counts.histograms.get(sli.signal.value)

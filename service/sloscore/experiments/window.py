@@ -60,6 +60,11 @@ class _Instance:
             return False
         return self.gone or (self.last is not None and self.last.time >= self.end)
 
+    @property
+    def exposes_families(self) -> bool:
+        """Whether it is an inference server: a broad selector matches other exporters, too."""
+        return self.last is not None and bool(self.last.histograms or self.histograms)
+
     def take(self, sample: InstanceSample) -> None:
         if self.is_closed or (self.times and sample.time <= self.times[-1]):
             return
@@ -142,7 +147,7 @@ class WindowAccumulator:
 
     def counts(self) -> WindowCounts:
         """The window's increases so far."""
-        seen = [i for i in self._instances.values() if i.baseline_time is not None]
+        seen = [i for i in self._instances.values() if i.exposes_families]
         by_role: defaultdict[str, list[Histogram]] = defaultdict(list)
         counters: defaultdict[str, float] = defaultdict(float)
         for instance in seen:

@@ -1,0 +1,9 @@
+"""Exit codes of the commands (2 is click's own for wrong usage)."""
+
+from typing import Final
+
+OK: Final = 0
+INVALID: Final = 1
+FAILED: Final = 3
+NO_DATA: Final = 4
+SOURCE: Final = 5

@@ -1,0 +1,61 @@
+"""The ``sloscore`` command: each subcommand is imported only when it is called."""
+
+import importlib
+import sys
+
+import click
+
+from sloscore import __version__
+from sloscore.cli.exits import INVALID, SOURCE
+from sloscore.errors import SettingsError, SloscoreError, SpecError
+
+_COMMANDS = {
+    "check": "Validate task files.",
+    "demo": "See it at work: simulated servers, a real Prometheus, three scored experiments.",
+    "score": "Score numbers, or a past window of a deployment.",
+    "serve": "Run the service.",
+    "simulate": "Run a simulated inference server.",
+}
+
+
+class _LazyGroup(click.Group):
+    """Finds a subcommand in the module of its own name."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's signature
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  click's signature
+        if cmd_name not in _COMMANDS:
+            return None
+        command = getattr(importlib.import_module(f"sloscore.cli.{cmd_name}"), cmd_name)
+        if not isinstance(command, click.Command):
+            raise TypeError(f"sloscore.cli.{cmd_name}.{cmd_name} is not a command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  click's signature
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="sloscore")
+def cli() -> None:
+    r"""SLO scores of LLM inference deployments that are being tuned.
+
+    Start with `sloscore demo`, or score numbers that you have:
+
+    \b
+        sloscore score --task task.yaml --base-score 2.5 --value latency_p90=5.5
+    """
+
+
+def main() -> None:
+    """Run a command; what goes wrong ends in one sentence on stderr and an exit code."""
+    try:
+        cli(prog_name="sloscore")
+    except (SpecError, SettingsError) as error:
+        click.echo(f"sloscore: {error}", err=True)
+        sys.exit(INVALID)
+    except SloscoreError as error:
+        click.echo(f"sloscore: {error}", err=True)
+        sys.exit(SOURCE)

@@ -1,0 +1,142 @@
+"""``sloscore score``: score numbers, or a past window of a deployment, without a service."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from sloscore.cli.exits import FAILED, NO_DATA, OK
+
+if TYPE_CHECKING:
+    from sloscore.settings import PrometheusSettings
+    from sloscore.wire import Report, ScoreRequest
+
+
+def _pairs(_: click.Context, option: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
+    pairs = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not (name and equals):
+            raise click.BadParameter(f"{text!r} must be written NAME=VALUE", param=option)
+        if name in pairs:
+            raise click.BadParameter(f"{name} is given twice", param=option)
+        pairs[name] = value
+    return pairs
+
+
+@click.command(
+    epilog="""
+    \b
+    Examples:
+      sloscore score --task task.yaml --base-score 3.0 --value latency_p90=5.5
+      sloscore score --task task.yaml --prometheus http://127.0.0.1:9090 \\
+        --selector instance=10.0.0.5:8000 --start 2026-01-31T12:00:00Z --end 2026-01-31T12:05:00Z
+    \b
+    Exit codes: 0 scored, 1 invalid input, 2 wrong usage, 3 hard SLO violation, 4 no data,
+    5 the metric source failed.
+    """
+)
+@click.option("--task", type=click.Path(path_type=Path), required=True, help="Task file.")
+@click.option("--base-score", type=float, help="Score before penalties; measured in a window.")
+@click.option(
+    "--value", "values", multiple=True, callback=_pairs, metavar="SLI=NUMBER",
+    help="A measured value, such as latency_p90=5.5 (seconds). Repeatable.",
+)  # fmt: skip
+@click.option(
+    "--selector", multiple=True, callback=_pairs, metavar="LABEL=VALUE",
+    help="Which deployment, by a label of its series. Repeatable. [default: the task's]",
+)  # fmt: skip
+@click.option("--server", help="Preset of the server's metrics. [default: the task's]")
+@click.option("--start", help="Start of the window, RFC 3339 or Unix seconds.")
+@click.option("--end", help="End of the window.")
+@click.option(
+    "--prometheus", envvar="SLOSCORE_PROMETHEUS_URL", default="http://127.0.0.1:9090",
+    show_default=True, help="URL of Prometheus.",
+)  # fmt: skip
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    help="The service's settings: how to reach Prometheus.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@click.pass_context
+def score(  # noqa: PLR0913  an option each
+    ctx: click.Context,
+    *,
+    task: Path,
+    base_score: float | None,
+    values: dict[str, str],
+    selector: dict[str, str],
+    server: str | None,
+    start: str | None,
+    end: str | None,
+    prometheus: str,
+    config: Path | None,
+    as_json: bool,
+) -> None:
+    """Score numbers (--value, --base-score), or a past window (--start, --end)."""
+    import asyncio
+    import time
+
+    from sloscore.cli.table import print_report
+    from sloscore.evaluation.report import report_values
+    from sloscore.settings import PrometheusSettings, SettingsFile
+    from sloscore.spec.loader import load_model, load_task, validate
+    from sloscore.spec.preset import resolve_server
+    from sloscore.wire import ScoreRequest
+
+    if bool(values or base_score is not None) == bool(start or end):
+        raise click.UsageError("give either --value and --base-score, or --start and --end")
+    if bool(start) != bool(end):
+        raise click.UsageError("a window needs both --start and --end")
+    spec = load_task(task)
+    data: dict[str, object] = {"slo": spec.slo, "objective": spec.objective}
+    if start and end:
+        data["window"] = {"start": _time(start), "end": _time(end)}
+        data["selector"] = selector or spec.selector
+        data["server"] = server or resolve_server(spec)
+    else:
+        data["values"] = {name: _number(name, value) for name, value in values.items()}
+        data["base_score"] = base_score
+    request = validate(ScoreRequest, data, str(task))
+    if request.values is not None:
+        report = report_values(request, time.time())
+    else:
+        if config is not None:
+            settings = load_model(SettingsFile, config).prometheus
+        else:
+            settings = validate(PrometheusSettings, {"url": prometheus}, "--prometheus")
+        report = asyncio.run(_score_window(request, settings))
+    if as_json:
+        click.echo(report.model_dump_json(indent=2))
+    else:
+        print_report(report)
+    ctx.exit({"FAILED": FAILED, "NO_DATA": NO_DATA}.get(report.status, OK))
+
+
+async def _score_window(request: "ScoreRequest", settings: "PrometheusSettings") -> "Report":
+    import time
+
+    from sloscore.evaluation.past import score_past
+    from sloscore.settings import EvaluationSettings
+    from sloscore.sources.prometheus import PrometheusSource
+
+    source = PrometheusSource(settings)
+    try:
+        return await score_past(source, request, EvaluationSettings(), time.time())
+    finally:
+        await source.close()
+
+
+def _time(text: str) -> str | float:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def _number(name: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise click.BadParameter(f"{name}: {text!r} is not a number") from None

@@ -1,0 +1,84 @@
+"""``sloscore serve``: run the service."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+@click.command(
+    epilog="""
+    \b
+    Examples:
+      sloscore serve --prometheus http://127.0.0.1:9090
+      SLOSCORE_TOKEN=... sloscore serve --config sloscore.yaml --host 0.0.0.0
+    """
+)
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    envvar="SLOSCORE_CONFIG",
+    help="YAML file with the settings; options below come first.",
+)
+@click.option("--host", envvar="SLOSCORE_HOST", help="Address to bind. [default: 127.0.0.1]")
+@click.option(
+    "--port",
+    type=int,
+    envvar="SLOSCORE_PORT",
+    help="Port to bind, 0 for a free one. [default: 8520]",
+)
+@click.option(
+    "--prometheus",
+    envvar="SLOSCORE_PROMETHEUS_URL",
+    help="URL of Prometheus. [default: http://127.0.0.1:9090]",
+)
+@click.option(
+    "--store",
+    envvar="SLOSCORE_STORE",
+    help="SQLite file of the experiments. [default: sloscore.db]",
+)
+@click.option(
+    "--interval", envvar="SLOSCORE_INTERVAL", help="Time between evaluations. [default: 5s]"
+)
+@click.option(
+    "--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True
+)
+def serve(  # noqa: PLR0913  an option each
+    *,
+    config: Path | None,
+    host: str | None,
+    port: int | None,
+    prometheus: str | None,
+    store: str | None,
+    interval: str | None,
+    log_format: str,
+) -> None:
+    """Run the service until SIGTERM or SIGINT.
+
+    Writes need the token of auth.token_file or of the environment's SLOSCORE_TOKEN, if there is
+    one; without any the service binds loopback only.
+    """
+    import asyncio
+    import os
+
+    from sloscore.api.server import serve as run
+    from sloscore.cli.logs import configure_logs
+    from sloscore.settings import Settings, SettingsFile
+    from sloscore.spec.loader import load_model, validate
+
+    configure_logs(json=log_format == "json")
+    read = load_model(SettingsFile, config) if config else SettingsFile()
+    data: dict[str, Any] = read.model_dump(exclude_unset=True)
+    overrides = {
+        ("listen", "host"): host,
+        ("listen", "port"): port,
+        ("prometheus", "url"): prometheus,
+        ("store", "path"): store,
+        ("evaluation", "interval"): interval,
+        ("auth", "token"): os.environ.get("SLOSCORE_TOKEN") or None,
+    }
+    for (section, key), value in overrides.items():
+        if value is not None:
+            data[section] = {**(data.get(section) or {}), key: value}
+    settings = validate(Settings, data, "settings")
+    asyncio.run(run(settings, lambda url: click.echo(f"sloscore listens on {url}")))

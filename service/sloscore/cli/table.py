@@ -1,0 +1,62 @@
+"""Reports as tables for a terminal, in plain text."""
+
+from collections.abc import Sequence
+
+import click
+
+from sloscore.wire import Report, SliReport
+
+_COLORS = {"FAILED": "red", "NO_DATA": "yellow", "SUCCESS": "green"}
+_HEADER = ("SLI", "VALUE", "INTERVAL", "THRESHOLD", "PENALTY", "VERDICT")
+
+
+def columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Rows as lines with aligned columns."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return [
+        "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+
+
+def number(value: float | None, digits: int = 4) -> str:
+    """A number for people; what is not known is a dash."""
+    return "-" if value is None else f"{value:.{digits}g}"
+
+
+def sli_row(sli: SliReport) -> tuple[str, ...]:
+    """One line of the table of SLIs."""
+    if sli.lower is None or sli.upper is None:
+        interval = "-"
+    elif sli.lower == sli.upper:
+        interval = "exact"
+    else:
+        interval = f"{number(sli.lower)} .. {number(sli.upper)}"
+    verdict = sli.verdict if sli.certain or sli.verdict == "no_data" else f"{sli.verdict} (?)"
+    return (
+        sli.sli,
+        number(sli.value),
+        interval,
+        number(sli.threshold),
+        number(sli.penalty),
+        verdict,
+    )
+
+
+def print_report(report: Report) -> None:
+    """A report on stdout: the SLIs, then the score and its reason."""
+    if report.slis:
+        for line in columns([_HEADER, *(sli_row(sli) for sli in report.slis)]):
+            click.echo(line)
+        click.echo()
+    if report.window is not None:
+        click.echo(
+            f"Requests {report.window.requests:.0f}, instances {report.window.instances}, "
+            f"resets {report.window.resets}"
+        )
+    click.echo(f"Base     {number(report.base_score, 6)} ({report.objective})")
+    click.echo(f"Penalty  {number(report.penalty, 6)}")
+    status = click.style(report.status, fg=_COLORS.get(report.status), bold=True)
+    click.echo(f"Score    {number(report.score, 6)}  {status}")
+    if report.reason:
+        click.echo(report.reason)

@@ -1,0 +1,32 @@
+"""The score of a past window that nobody registered."""
+
+from sloscore.errors import SpecError
+from sloscore.evaluation.plan import plan_window
+from sloscore.evaluation.replay import replay
+from sloscore.evaluation.report import report_window
+from sloscore.settings import EvaluationSettings
+from sloscore.sources.base import MetricSource
+from sloscore.wire import Report, ScoreRequest
+
+
+async def score_past(
+    source: MetricSource, request: ScoreRequest, settings: EvaluationSettings, now: float
+) -> Report:
+    """Replay the window of a request through the accumulator that live windows go through.
+
+    ``now`` is Unix seconds. Raises SpecError for a window that has not ended or is too long, and
+    SourceError where the source does not answer in full.
+    """
+    plan = plan_window(request)
+    if request.window is None:
+        raise SpecError(["window: missing: give its start and its end"])
+    start, end = request.window.start, request.window.end
+    if end > now:
+        raise SpecError(["window.end: lies in the future; register an experiment for a live score"])
+    if end - start > settings.max_window:
+        raise SpecError([f"window: is longer than the {settings.max_window:g} s that are allowed"])
+    until = min(now, end + settings.closing_wait)
+    window = await replay(source, plan.target, start, end, until)
+    return report_window(
+        plan, window.counts(), (start, end), now=now, base_score=request.base_score
+    )
