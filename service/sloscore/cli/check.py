@@ -104,7 +104,7 @@ def _as_text(file: str, task: TaskSpec) -> Iterator[str]:
     if task.slo is None:
         yield "  slo: none; the score is the objective itself"
         return
-    yield f"  steepness: {task.slo.steepness:g}"
+    yield f"  steepness: {task.slo.steepness:.12g}"
     if task.slo.min_requests is not None:
         yield f"  min_requests: {task.slo.min_requests}"
     for line in _table([_HEADER, *(_row(sli, slo) for sli, slo in _limits(task))]):
@@ -117,9 +117,9 @@ def _limits(task: TaskSpec) -> tuple[tuple[Sli, Slo], ...]:
 
 def _row(sli: Sli, slo: Slo) -> tuple[str, ...]:
     side, past = (">=", "under") if slo.is_minimum else ("<=", "over")
-    hard = f"from {slo.fail_ratio * 100:g}% {past}" if slo.hard_fail else "no"
-    limit = f"{side} {slo.threshold:g} {sli.signal.unit}"
-    return sli.id, sli.statistic, limit, f"{slo.weight:g}", hard
+    hard = f"from {slo.fail_ratio * 100:.12g}% {past}" if slo.hard_fail else "no"
+    limit = f"{side} {slo.threshold:.12g} {sli.signal.unit}"
+    return sli.id, sli.statistic, limit, f"{slo.weight:.12g}", hard
 
 
 def _table(rows: Sequence[Sequence[str]]) -> Iterator[str]:

@@ -1,0 +1,111 @@
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from sloscore.cli.check import check
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+PUBLISHED = str(EXAMPLES / "docker_task_with_slo.json")
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(check, arguments)
+
+
+@pytest.fixture
+def broken(tmp_path: Path) -> str:
+    path = tmp_path / "broken.yaml"
+    path.write_text(
+        "task_name: t\nslo:\n  ttft:\n    threshold: 0\n    wait: 1\n", encoding="utf-8"
+    )
+    return str(path)
+
+
+def test_a_valid_file_shows_the_slos_in_effect() -> None:
+    result = run(PUBLISHED)
+    assert result.exit_code == 0
+    assert result.stderr == ""
+    assert result.stdout.splitlines() == [
+        f"{PUBLISHED}: OK",
+        "  task: docker-task-with-slo",
+        "  objective: minimize_latency",
+        "  server: sglang",
+        "  steepness: 0.1",
+        "  SLI          statistic  limit    weight  hard fail",
+        "  latency_p50  p50        <= 2 s   1       no",
+        "  latency_p90  p90        <= 5 s   2       from 20% over",
+        "  latency_p99  p99        <= 10 s  3       from 50% over",
+        "  ttft         p90        <= 1 s   2       no",
+    ]
+
+
+def test_a_minimum_and_a_selector_are_shown_as_such() -> None:
+    lines = run(str(EXAMPLES / "maximize_throughput.yaml")).stdout.splitlines()
+    assert "  selector: job='sglang', model_name='llama-3-1-8b-instruct'" in lines
+    assert "  throughput   rate       >= 1500 tokens/s  2       no" in lines
+
+
+def test_a_broken_file_gives_its_problems_on_standard_error(broken: str) -> None:
+    result = run(broken)
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert result.stderr.splitlines() == [
+        f"{broken}:4: slo.ttft.threshold: must be above 0, got 0",
+        f"{broken}:5: slo.ttft.wait: is not a known key; did you mean weight?",
+    ]
+
+
+def test_one_broken_file_among_valid_ones_fails_the_check(broken: str) -> None:
+    result = run(PUBLISHED, broken, str(EXAMPLES / "vllm_task.yaml"))
+    assert result.exit_code == 1
+    assert result.stdout.count(": OK\n") == 2
+    assert len(result.stderr.splitlines()) == 2
+
+
+def test_an_unknown_server_is_a_problem(tmp_path: Path) -> None:
+    path = tmp_path / "task.yaml"
+    path.write_text("task_name: t\nserver: tgi\n", encoding="utf-8")
+    result = run(str(path))
+    assert result.exit_code == 1
+    assert result.stderr == f"{path}: server: must be one of sglang, vllm, got 'tgi'\n"
+
+
+def test_a_task_without_server_and_slo_is_valid_and_says_what_it_lacks(tmp_path: Path) -> None:
+    path = tmp_path / "task.yaml"
+    path.write_text("task_name: t\n", encoding="utf-8")
+    result = run(str(path))
+    assert result.exit_code == 0
+    assert "  server: none; scoring from metrics needs one of sglang, vllm\n" in result.stdout
+    assert "  slo: none; the score is the objective itself\n" in result.stdout
+
+
+def test_json_holds_every_file_and_the_exit_code_still_tells(broken: str) -> None:
+    result = run("--json", PUBLISHED, broken)
+    assert result.exit_code == 1
+    assert result.stderr == ""
+    valid, invalid = json.loads(result.stdout)["files"]
+    assert valid["valid"] is True
+    assert valid["slos"][1] == {
+        "sli": "latency_p90",
+        "statistic": "p90",
+        "threshold": 5.0,
+        "unit": "s",
+        "is_minimum": False,
+        "weight": 2.0,
+        "hard_fail": True,
+        "fail_ratio": 0.2,
+    }
+    assert invalid["valid"] is False
+    assert invalid["problems"][0].startswith(f"{broken}:4: slo.ttft.threshold: ")
+
+
+@pytest.mark.parametrize("arguments", [(), ("--nonsense", PUBLISHED)])
+def test_wrong_usage_exits_with_2(arguments: tuple[str, ...]) -> None:
+    assert run(*arguments).exit_code == 2
+
+
+def test_the_example_of_the_help_works() -> None:
+    (line,) = [text for text in run("--help").stdout.splitlines() if "sloscore check " in text]
+    assert run(str(EXAMPLES.parent / line.split()[-1])).exit_code == 0

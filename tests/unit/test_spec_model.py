@@ -1,0 +1,239 @@
+"""Valid tasks: what they mean, and that they survive being written and read again."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sloscore.core.objective import Direction, Objective, Signal
+from sloscore.core.penalty import Slo
+from sloscore.core.sli import Sli, parse_percentile
+from sloscore.errors import SpecError
+from sloscore.spec.loader import load_task, parse_task, validate
+from sloscore.spec.model import TaskSpec
+from sloscore.spec.slo import SloSpec
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+def test_the_published_task_gives_its_limits_in_order() -> None:
+    task = load_task(EXAMPLES / "docker_task_with_slo.json")
+    assert task.slo is not None
+    assert task.objective is Objective.MINIMIZE_LATENCY
+    assert task.slo.steepness == 0.1
+    assert task.slo.limits() == (
+        (Sli("latency_p50", Signal.LATENCY, "p50"), Slo(2.0)),
+        (Sli("latency_p90", Signal.LATENCY, "p90"), Slo(5.0, 2.0, hard_fail=True, fail_ratio=0.2)),
+        (Sli("latency_p99", Signal.LATENCY, "p99"), Slo(10.0, 3.0, hard_fail=True)),
+        (Sli("ttft", Signal.TTFT, "p90"), Slo(1.0, 2.0)),
+    )
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*task*.*")), ids=lambda path: path.name)
+def test_every_example_task_is_valid(path: Path) -> None:
+    assert load_task(path).slo is not None
+
+
+def test_a_throughput_task_is_maximised_and_has_a_minimum() -> None:
+    task = load_task(EXAMPLES / "maximize_throughput.yaml")
+    assert task.slo is not None
+    assert task.objective.direction is Direction.MAXIMIZE
+    sli, slo = task.slo.limits()[-1]
+    assert sli == Sli("throughput", Signal.THROUGHPUT, "rate")
+    assert slo == Slo(1500.0, 2.0, is_minimum=True)
+
+
+@pytest.mark.parametrize(
+    ("section", "ids", "statistics"),
+    [
+        ({"ttft": {"threshold": 1}}, ["ttft"], ["p90"]),
+        ({"tpot": {"threshold": 1}}, ["tpot"], ["mean"]),
+        ({"ttft": {"threshold": 1, "statistic": "mean"}}, ["ttft"], ["mean"]),
+        ({"tpot": {"threshold": 1, "statistic": "p99.9"}}, ["tpot"], ["p99.9"]),
+        ({"ttft": {"p99": {"threshold": 1}}}, ["ttft_p99"], ["p99"]),
+        (
+            {"tpot": {"p99.9": {"threshold": 1}, "p5": {"threshold": 1}}},
+            ["tpot_p5", "tpot_p99.9"],
+            ["p5", "p99.9"],
+        ),
+        (
+            {
+                "throughput": {"threshold": 9},
+                "tpot": {"threshold": 1},
+                "ttft": {"threshold": 1},
+                "latency": {
+                    "p99.5": {"threshold": 1},
+                    "p9": {"threshold": 1},
+                    "p99": {"threshold": 1},
+                    "p10": {"threshold": 1},
+                },
+            },
+            [
+                "latency_p9",
+                "latency_p10",
+                "latency_p99",
+                "latency_p99.5",
+                "ttft",
+                "tpot",
+                "throughput",
+            ],
+            ["p9", "p10", "p99", "p99.5", "p90", "mean", "rate"],
+        ),
+    ],
+)
+def test_limits_have_stable_ids_and_order(
+    section: dict[str, Any], ids: list[str], statistics: list[str]
+) -> None:
+    limits = validate(SloSpec, section).limits()
+    assert [sli.id for sli, _ in limits] == ids
+    assert [sli.statistic for sli, _ in limits] == statistics
+
+
+def test_a_target_without_more_than_its_threshold_has_the_documented_defaults() -> None:
+    spec = validate(SloSpec, {"ttft": {"threshold": 3}})
+    assert spec.steepness == 0.1
+    assert spec.min_requests is None
+    assert spec.limits()[0][1] == Slo(3.0, 1.0, hard_fail=False, fail_ratio=0.5, is_minimum=False)
+
+
+def test_a_task_needs_no_more_than_its_name() -> None:
+    task = parse_task("task_name: bare\n", "task.yaml")
+    assert task.slo is None
+    assert task.objective is Objective.MINIMIZE_LATENCY
+    assert task.selector == {}
+
+
+def test_what_only_the_tuner_reads_is_kept_as_it_is() -> None:
+    text = """
+task_name: t
+parameters: {tp: [1, 2], flag: [on, true], at: 2024-01-01}
+benchmark: {rate: 1e-3, octal: 0o17, hex: 0xFF, none: ~, sign: +5}
+optimization: {strategy: grid_search, own_option: {a: 1}}
+"""
+    task = parse_task(text, "task.yaml")
+    assert task.parameters == {"tp": [1, 2], "flag": ["on", True], "at": "2024-01-01"}
+    assert task.benchmark == {"rate": 0.001, "octal": 15, "hex": 255, "none": None, "sign": 5}
+    assert task.optimization.model_extra == {"own_option": {"a": 1}}
+
+
+def test_json_indented_with_tabs_and_with_escapes_is_read() -> None:
+    text = '{\r\n\t"task_name": "a\\/b \\u00e9 \\ud83d\\ude00",\r\n\t"parameters": [true, null, -1.5e3]\r\n}'
+    task = parse_task(text, "TASK.JSON")
+    assert task.task_name == "a/b \u00e9 \U0001f600"
+    assert task.parameters == [True, None, -1500.0]
+
+
+def test_a_task_cannot_be_changed() -> None:
+    task = parse_task("task_name: t\n", "task.yaml")
+    with pytest.raises(ValueError, match="frozen"):
+        task.task_name = "other"  # type: ignore[misc]
+
+
+numbers = st.floats(min_value=1e-9, max_value=1e9) | st.integers(min_value=1, max_value=10**9)
+at_least_zero = st.floats(min_value=0, max_value=1e9) | st.integers(min_value=0, max_value=10**9)
+percentiles = st.integers(1, 99).map(lambda n: f"p{n}") | st.tuples(
+    st.integers(1, 99), st.integers(1, 9)
+).map(lambda pair: f"p{pair[0]}.{pair[1]}")
+
+
+def targets(**more: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    optional = {"weight": at_least_zero, "hard_fail": st.booleans(), "fail_ratio": at_least_zero}
+    return st.fixed_dictionaries({"threshold": numbers}, optional=optional | more)
+
+
+by_percentile = st.dictionaries(percentiles, targets(), min_size=1, max_size=5)
+one_signal = targets(statistic=percentiles | st.just("mean")) | by_percentile
+slo_sections = st.fixed_dictionaries(
+    {"latency": by_percentile},
+    optional={
+        "ttft": one_signal,
+        "tpot": one_signal,
+        "throughput": targets(),
+        "steepness": st.floats(min_value=1e-6, max_value=1e6),
+        "min_requests": st.integers(1, 10**6),
+    },
+)
+opaque = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+tasks = st.fixed_dictionaries(
+    {
+        "task_name": st.text(
+            st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=128
+        )
+    },
+    optional={
+        "slo": slo_sections,
+        "parameters": opaque,
+        "model": opaque,
+        "server": st.sampled_from(["vllm", "sglang"]),
+        "selector": st.dictionaries(
+            st.from_regex(r"[a-z][a-z0-9_]{2,8}", fullmatch=True),
+            st.text(min_size=1, max_size=20),
+            max_size=16,
+        ),
+        "optimization": st.fixed_dictionaries(
+            {"objective": st.sampled_from([objective.value for objective in Objective])},
+            optional={"max_iterations": st.integers(1, 999), "own": opaque},
+        ),
+    },
+)
+
+
+@given(tasks)
+def test_a_valid_task_survives_json_and_yaml(data: dict[str, Any]) -> None:
+    task = validate(TaskSpec, data)
+    written = task.model_dump(mode="json")
+    assert parse_task(json.dumps(data), "task.json") == task
+    assert parse_task(json.dumps(written), "task.json") == task
+    assert parse_task(yaml.safe_dump(data), "task.yaml") == task
+    assert parse_task(yaml.safe_dump(written, allow_unicode=True), "task.yaml") == task
+    assert task.model_dump(mode="json") == written
+
+
+@given(slo_sections)
+def test_every_target_becomes_one_limit_under_its_own_id(data: dict[str, Any]) -> None:
+    limits = validate(SloSpec, data).limits()
+    ids = [sli.id for sli, _ in limits]
+    thresholds = {sli.id: slo.threshold for sli, slo in limits}
+    latency = [sli.quantile for sli, _ in limits if sli.signal is Signal.LATENCY]
+    assert len(set(ids)) == len(ids)
+    assert latency == sorted(parse_percentile(name) for name in data["latency"])
+    for name, target in data["latency"].items():
+        assert thresholds[f"latency_{name}"] == target["threshold"]
+
+
+structure = st.text("{}[]:,-#&*!|>'\"%@`?~ \t\n\\abp9.0eEnNaI+x<", max_size=60)
+
+
+@given(st.text() | structure | tasks.map(json.dumps), st.sampled_from(["t.json", "t.yaml", "t"]))
+def test_arbitrary_text_is_a_task_or_a_spec_error(text: str, name: str) -> None:
+    try:
+        task = parse_task(text, name)
+    except SpecError as error:
+        assert error.problems
+        assert all(problem.startswith(name) for problem in error.problems)
+    else:
+        assert task.task_name
+
+
+@given(st.dictionaries(st.sampled_from(sorted(TaskSpec.model_fields)), opaque))
+def test_arbitrary_values_under_known_keys_are_a_task_or_a_spec_error(data: dict[str, Any]) -> None:
+    try:
+        task = validate(TaskSpec, data)
+    except SpecError as error:
+        assert all(problem.startswith("body: ") for problem in error.problems)
+    else:
+        assert task.task_name == data["task_name"]
