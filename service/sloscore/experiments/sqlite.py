@@ -9,7 +9,7 @@ from typing import Final
 from sqlalchemy import URL, Connection, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry
 
 from sloscore.errors import StoreError
 
@@ -53,6 +53,8 @@ def create_sqlite_engine(path: Path) -> AsyncEngine:
     """Return an engine on the file; transactions with the option `WRITES` begin as writers."""
     engine = create_async_engine(
         URL.create("sqlite+aiosqlite", database=str(path)),
+        # Older SQLAlchemy opens the file anew for each transaction unless told otherwise.
+        poolclass=AsyncAdaptedQueuePool,
         # The driver must not begin transactions by itself: it would begin them as readers.
         connect_args={"isolation_level": None, "timeout": _BUSY_SECONDS},
     )
