@@ -92,8 +92,8 @@ def test_milliseconds_are_scaled_to_seconds() -> None:
         ),
         (
             "ttft",
-            {"type": "histogram", "names": ["a b"], "unit": "s"},
-            'metrics.ttft.names[0]: must match ^[a-zA-Z_:][a-zA-Z0-9_:]*$, got "a b"',
+            {"type": "histogram", "names": ["ok", "a b"], "unit": "s"},
+            'metrics.ttft.names[1]: must match ^[a-zA-Z_:][a-zA-Z0-9_:]*$, got "a b"',
         ),
     ],
 )

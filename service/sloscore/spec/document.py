@@ -83,7 +83,8 @@ def dotted(place: Place) -> str:
 
 def report(problems: list[str]) -> NoReturn:
     """Raise SpecError with the problems, of very many only the first."""
-    raise spec_error(problems)
+    # A parser's own error would show the text that it stumbled over.
+    raise spec_error(problems) from None
 
 
 def spec_error(problems: list[str]) -> SpecError:
@@ -240,7 +241,7 @@ _NO_ALIASES = "aliases (*name) are not supported; write the value out"
 
 
 def _yaml_token(event: yaml.Event, name: str) -> _Token | None:
-    line = event.start_mark.line + 1
+    line = 1 if event.start_mark is None else event.start_mark.line + 1
     if isinstance(event, yaml.AliasEvent):
         report([f"{name}:{line}: {_NO_ALIASES}"])
     if getattr(event, "tag", None) is not None:
