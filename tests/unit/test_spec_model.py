@@ -200,7 +200,7 @@ def test_a_valid_task_survives_json_and_yaml(data: dict[str, Any]) -> None:
     assert parse_task(json.dumps(data), "task.json") == task
     assert parse_task(json.dumps(written), "task.json") == task
     assert parse_task(yaml.safe_dump(data), "task.yaml") == task
-    assert parse_task(yaml.safe_dump(written, allow_unicode=True), "task.yaml") == task
+    assert parse_task(yaml.safe_dump(written), "task.yaml") == task
     assert task.model_dump(mode="json") == written
 
 
