@@ -196,11 +196,11 @@ async def test_the_database_of_something_else_is_refused_and_kept(tmp_path: Path
     path = tmp_path / "photos.db"
     with sqlite(path) as connection:
         connection.execute("CREATE TABLE photos (name TEXT)")
+    content = path.read_bytes()
     with pytest.raises(StoreError, match=r"photos\.db: .*belongs to something else"):
         await ExperimentStore.open(path)
-    with sqlite(path) as connection:
-        tables = connection.execute("SELECT name FROM sqlite_master").fetchall()
-    assert tables == [("photos",)]
+    assert path.read_bytes() == content
+    assert names_in(tmp_path) == ["photos.db"]
 
 
 async def test_the_database_of_a_newer_version_is_refused(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """The tables of the experiment store, and the ordered steps that lead to them."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 import orjson
@@ -128,21 +128,26 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
 )
 
 
+def refuse_foreign(tables: Collection[str]) -> None:
+    """Raise StoreError when a database holds ``tables`` but none of them is sloscore's."""
+    if tables and VERSION_TABLE not in tables:
+        raise StoreError(
+            f"the database belongs to something else (it has the table {min(tables)!r} and no "
+            f"{VERSION_TABLE!r}); give sloscore a database of its own"
+        )
+
+
 def current_version(connection: Connection) -> int:
     """Return the schema version of the database, 0 when it is empty.
 
     Raises StoreError when the database holds tables but none of sloscore's.
     """
     tables = inspect(connection).get_table_names()
-    if VERSION_TABLE in tables:
-        version: int = connection.scalars(select(schema_version.c.version)).one()
-        return version
-    if tables:
-        raise StoreError(
-            f"the database belongs to something else (it has the table {min(tables)!r} and no "
-            f"{VERSION_TABLE!r}); give sloscore a database of its own"
-        )
-    return 0
+    refuse_foreign(tables)
+    if not tables:
+        return 0
+    version: int = connection.scalars(select(schema_version.c.version)).one()
+    return version
 
 
 def migrate_one_step(connection: Connection) -> bool:

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry
 
 from sloscore.errors import StoreError
+from sloscore.experiments.schema import refuse_foreign
 
 WRITES: Final = "sloscore_writes"
 """Execution option of an engine whose transactions take the write lock when they begin."""
@@ -25,9 +26,10 @@ _PRAGMAS: Final = (
 
 
 def prepare_file(path: Path) -> None:
-    """Make sure that ``path`` is an SQLite database in WAL mode, created for its owner only.
+    """Make sure that ``path`` is an SQLite database of sloscore's, created for its owner only.
 
     Raises StoreError for a file that is none, or one that cannot be created, read or written.
+    A file that is refused keeps every byte.
     """
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -40,13 +42,18 @@ def prepare_file(path: Path) -> None:
         ) from error
     try:
         with closing(sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)) as probe:
-            probe.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            rows = probe.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
     except sqlite3.OperationalError as error:
         raise StoreError(f"the database {path} cannot be opened: {error}") from error
     except sqlite3.DatabaseError as error:
         raise StoreError(
             f"{path} is not an SQLite database ({error}); give another path, or move the file away"
         ) from error
+    try:
+        # Before the first connection, whose switch to WAL stays in the file.
+        refuse_foreign([name for (name,) in rows if not name.startswith("sqlite_")])
+    except StoreError as error:
+        raise StoreError(f"{path}: {error}") from error
 
 
 def create_sqlite_engine(path: Path) -> AsyncEngine:
