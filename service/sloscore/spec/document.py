@@ -87,10 +87,10 @@ def report(problems: list[str]) -> NoReturn:
     raise spec_error(problems) from None
 
 
-def spec_error(problems: list[str]) -> SpecError:
-    """The problems as an error, of very many only the first."""
-    rest = len(problems) - MAX_PROBLEMS
-    return SpecError([*problems[:MAX_PROBLEMS], *([f"and {rest} more"] if rest > 0 else [])])
+def spec_error(problems: list[str], more: int = 0) -> SpecError:
+    """The problems as an error, of very many only the first; ``more`` were left out before."""
+    rest = max(0, len(problems) - MAX_PROBLEMS) + more
+    return SpecError([*problems[:MAX_PROBLEMS], *([f"and {rest} more"] if rest else [])])
 
 
 def read_document(text: str, name: str) -> Document:

@@ -72,13 +72,13 @@ def _validated(
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        mistakes = sorted(mistakes_of(error, model), key=lambda mistake: order(mistake.place))
+        mistakes, more = mistakes_of(error, model, order)
         sentences = [
             ": ".join(filter(None, (prefix(one.place), dotted(one.place), one.sentence)))
             for one in mistakes
         ]
         # The cause would show values that a model with secrets hides.
-        raise spec_error(sentences) from None
+        raise spec_error(sentences, more) from None
 
 
 def _read(path: Path) -> str:

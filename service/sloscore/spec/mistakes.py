@@ -2,14 +2,14 @@
 
 import difflib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel, Tag, ValidationError
 from pydantic_core import ErrorDetails
 
-from sloscore.spec.document import Place
+from sloscore.spec.document import MAX_PROBLEMS, Place
 
 _LONGEST_VALUE = 60
 _EXPECTED: Mapping[str, str] = {
@@ -51,15 +51,22 @@ class Mistake:
     sentence: str
 
 
-def mistakes_of(error: ValidationError, model: type[BaseModel]) -> list[Mistake]:
-    """Every mistake in order; values stay unsaid where any part of the model hides its input."""
+def mistakes_of(
+    error: ValidationError, model: type[BaseModel], order: Callable[[Place], int]
+) -> tuple[list[Mistake], int]:
+    """The first ``MAX_PROBLEMS`` mistakes in this order of their places, and how many follow.
+
+    Values stay unsaid where any part of the model hides its input.
+    """
     hidden = _hides_input(model, set())
-    return [_mistake(details, model, hidden=hidden) for details in error.errors(include_url=False)]
+    found = sorted(error.errors(include_url=False), key=lambda one: order(_place(one["loc"])))
+    first = [_mistake(details, model, hidden=hidden) for details in found[:MAX_PROBLEMS]]
+    return first, len(found) - len(first)
 
 
 def _mistake(details: ErrorDetails, model: type[BaseModel], *, hidden: bool) -> Mistake:
     kind, loc = details["type"], details["loc"]
-    place = tuple(part for part in loc if not _is_mark(part))
+    place = _place(loc)
     if kind == "extra_forbidden":
         return Mistake(place, _unknown_key(str(place[-1]), sorted(_keys_at(model, loc[:-1]))))
     context: dict[str, Any] = details.get("ctx", {})
@@ -74,6 +81,10 @@ def _mistake(details: ErrorDetails, model: type[BaseModel], *, hidden: bool) -> 
     if kind == "missing" or hidden:
         return Mistake(place, sentence)
     return Mistake(place, f"{sentence}, got {_show(details['input'])}")
+
+
+def _place(loc: tuple[str | int, ...]) -> Place:
+    return tuple(part for part in loc if not _is_mark(part))
 
 
 def _is_mark(part: str | int) -> bool:
