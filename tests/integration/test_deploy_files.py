@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 RULES = ROOT / "rules" / "sloscore.yml"
 DASHBOARD = ROOT / "dashboards" / "sloscore.json"
 COMPOSE = ROOT / "docker-compose.yml"
-TOKEN = "a-token-for-this-test-only"  # noqa: S105 - no credential: compose needs any value
+TOKEN = "a-token-for-this-test-only"
 
 COUNTERS = {
     names.EVALUATION_ERRORS,

@@ -2,14 +2,13 @@
 
 import asyncio
 import itertools
-import os
-import shutil
 import socket
 import subprocess
 import time
 from collections import Counter as Tally
 from collections.abc import AsyncIterator, Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
 
 import pytest
@@ -154,10 +153,7 @@ def scrape_config(address: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    binary = os.environ.get("SLOSCORE_TEST_PROMETHEUS") or shutil.which("prometheus")
-    if binary is None:
-        pytest.skip("no prometheus")
+def url(prometheus_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     place = tmp_path_factory.mktemp("prom")
     pages = Pages()
     (place / "prometheus.yml").write_text(scrape_config(pages.address))
@@ -166,7 +162,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         port = probe.getsockname()[1]
     process = subprocess.Popen(
         [
-            binary,
+            str(prometheus_binary),
             f"--config.file={place}/prometheus.yml",
             f"--storage.tsdb.path={place}/data",
             f"--web.listen-address=127.0.0.1:{port}",

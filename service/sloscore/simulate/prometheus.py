@@ -1,0 +1,168 @@
+"""A real Prometheus on loopback, with targets that can change while it runs."""
+
+import asyncio
+import json
+import socket
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final, Self
+
+import aiohttp
+import yaml
+
+from sloscore.errors import SloscoreError
+from sloscore.simulate.process import ChildProcess
+
+_HOST: Final = "127.0.0.1"
+_PORTS_TO_TRY: Final = 5
+_POLL_SECONDS: Final = 0.05
+
+
+class PrometheusProcess:
+    """One Prometheus process, started by ``start()`` or ``with``.
+
+    ``scrape_interval`` is in seconds; ``rule_files`` are paths; ``alertmanagers`` and targets are
+    addresses (``host:port``). Start it in a thread that outlives it.
+    """
+
+    def __init__(
+        self,
+        binary: Path | str,
+        place: Path,
+        scrape_interval: float = 1.0,
+        *,
+        rule_files: Sequence[Path | str] = (),
+        alertmanagers: Sequence[str] = (),
+    ) -> None:
+        self._binary = str(binary)
+        self._place = Path(place).resolve()
+        self._interval = f"{max(1, round(scrape_interval * 1000))}ms"
+        self._rule_files = [str(Path(path).resolve()) for path in rule_files]
+        self._alertmanagers = list(alertmanagers)
+        self._jobs: dict[str, list[str]] = {}
+        self._process: ChildProcess | None = None
+        self._port = 0
+
+    @property
+    def url(self) -> str:
+        """Base URL of the running server."""
+        return f"http://{_HOST}:{self._port}"
+
+    def start(self) -> None:
+        """Run it and return when it answers; raises SloscoreError with its log if it does not."""
+        self._place.mkdir(parents=True, exist_ok=True)
+        self._write_targets()
+        (self._place / "prometheus.yml").write_text(yaml.safe_dump(self._config()))
+        for _ in range(_PORTS_TO_TRY):
+            self._port = _free_port()
+            process = ChildProcess("Prometheus", self._command(), self._place / "prometheus.log")
+            try:
+                process.wait_until(self._is_ready)
+            except SloscoreError:
+                if "address already in use" not in process.output():
+                    raise
+            else:
+                self._process = process
+                return
+        raise SloscoreError(f"Prometheus found no free port on {_HOST} in {_PORTS_TO_TRY} tries")
+
+    def stop(self) -> None:
+        """End the process and wait for it; harmless where it does not run."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.stop()
+
+    def restart(self) -> None:
+        """Stop, and run again at the same address with the same data."""
+        self.stop()
+        process = ChildProcess("Prometheus", self._command(), self._place / "prometheus.log")
+        process.wait_until(self._is_ready)
+        self._process = process
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def set_targets(self, jobs: Mapping[str, Sequence[str]]) -> None:
+        """Scrape exactly these addresses of these jobs from now on; it notices within seconds."""
+        self._jobs = {job: list(addresses) for job, addresses in jobs.items()}
+        self._write_targets()
+
+    def add_targets(self, job: str, addresses: Sequence[str]) -> None:
+        """Scrape these addresses as well."""
+        self.set_targets({**self._jobs, job: [*self._jobs.get(job, []), *addresses]})
+
+    def remove_targets(self, addresses: Sequence[str]) -> None:
+        """Scrape these addresses no more."""
+        gone = set(addresses)
+        self.set_targets(
+            {job: [a for a in known if a not in gone] for job, known in self._jobs.items()}
+        )
+
+    async def wait_for_scrape(self, address: str, after: float, seconds: float = 30.0) -> float:
+        """Unix time of the first successful scrape seen of this address later than ``after``.
+
+        Raises SloscoreError after that many ``seconds`` without one.
+        """
+        up = f'up{{instance="{address}"}}'
+        query = f"timestamp({up} == 1) > {after!r}"
+        deadline = time.monotonic() + seconds
+        async with aiohttp.ClientSession() as session:
+            while time.monotonic() < deadline:
+                async with session.post(f"{self.url}/api/v1/query", data={"query": query}) as reply:
+                    answer = await reply.json()
+                if answer["status"] != "success":
+                    raise SloscoreError(f"Prometheus refuses {query}: {answer['error']}")
+                if result := answer["data"]["result"]:
+                    return max(float(series["value"][1]) for series in result)
+                await asyncio.sleep(_POLL_SECONDS)
+        raise SloscoreError(f"Prometheus did not scrape {address} within {seconds:g} s")
+
+    def _command(self) -> list[str]:
+        return [
+            self._binary,
+            f"--config.file={self._place / 'prometheus.yml'}",
+            f"--storage.tsdb.path={self._place / 'data'}",
+            f"--web.listen-address={_HOST}:{self._port}",
+        ]
+
+    def _config(self) -> dict[str, object]:
+        targets = {"files": [str(self._place / "targets.json")], "refresh_interval": "1s"}
+        managers = [{"static_configs": [{"targets": self._alertmanagers}]}]
+        return {
+            "global": {
+                "scrape_interval": self._interval,
+                "scrape_timeout": self._interval,
+                "evaluation_interval": self._interval,
+            },
+            "rule_files": self._rule_files,
+            "alerting": {"alertmanagers": managers if self._alertmanagers else []},
+            "scrape_configs": [{"job_name": "inference", "file_sd_configs": [targets]}],
+        }
+
+    def _write_targets(self) -> None:
+        groups = [{"targets": known, "labels": {"job": job}} for job, known in self._jobs.items()]
+        new = self._place / "targets.json.new"
+        new.write_text(json.dumps(groups))
+        # Prometheus watches the directory and must never read half a file.
+        new.replace(self._place / "targets.json")
+
+    def _is_ready(self) -> bool | None:
+        try:
+            with urllib.request.urlopen(f"{self.url}/-/ready", timeout=2) as answer:  # noqa: S310  http by construction
+                return True if answer.status == 200 else None
+        except (urllib.error.URLError, OSError):
+            return None
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((_HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,27 @@
+"""What the tests share: a real Prometheus."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sloscore.simulate.fetch import ensure_prometheus
+from sloscore.simulate.prometheus import PrometheusProcess
+
+SCRAPE_INTERVAL = 0.5
+
+
+@pytest.fixture(scope="session")
+def prometheus_binary() -> Path:
+    """The Prometheus of this machine, or of SLOSCORE_PROMETHEUS, or one that apt downloads."""
+    return ensure_prometheus()
+
+
+@pytest.fixture(scope="session")
+def prometheus(
+    prometheus_binary: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[PrometheusProcess]:
+    """A Prometheus that scrapes twice a second what tests add to its targets."""
+    place = tmp_path_factory.mktemp("prometheus")
+    with PrometheusProcess(prometheus_binary, place, SCRAPE_INTERVAL) as process:
+        yield process
