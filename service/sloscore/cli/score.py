@@ -78,11 +78,11 @@ def score(  # noqa: PLR0913  an option each
     import asyncio
     import time
 
-    from sloscore.cli.table import print_report
     from sloscore.evaluation.report import report_values
     from sloscore.settings import PrometheusSettings, SettingsFile
     from sloscore.spec.loader import load_model, load_task, validate
     from sloscore.spec.preset import resolve_server
+    from sloscore.tables import print_report
     from sloscore.wire import ScoreRequest
 
     if bool(values or base_score is not None) == bool(start or end):

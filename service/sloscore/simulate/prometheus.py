@@ -53,7 +53,6 @@ class PrometheusProcess:
 
     def start(self) -> None:
         """Run it and return when it answers; raises SloscoreError with its log if it does not."""
-        self._place.mkdir(parents=True, exist_ok=True)
         self._write_targets()
         (self._place / "prometheus.yml").write_text(yaml.safe_dump(self._config()))
         for _ in range(_PORTS_TO_TRY):
@@ -148,6 +147,7 @@ class PrometheusProcess:
 
     def _write_targets(self) -> None:
         groups = [{"targets": known, "labels": {"job": job}} for job, known in self._jobs.items()]
+        self._place.mkdir(parents=True, exist_ok=True)
         new = self._place / "targets.json.new"
         new.write_text(json.dumps(groups))
         # Prometheus watches the directory and must never read half a file.

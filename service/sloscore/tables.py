@@ -7,7 +7,7 @@ import click
 from sloscore.wire import Report, SliReport
 
 _COLORS = {"FAILED": "red", "NO_DATA": "yellow", "SUCCESS": "green"}
-_HEADER = ("SLI", "VALUE", "INTERVAL", "THRESHOLD", "PENALTY", "VERDICT")
+SLI_HEADER = ("SLI", "VALUE", "INTERVAL", "THRESHOLD", "PENALTY", "VERDICT")
 
 
 def columns(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -46,7 +46,7 @@ def sli_row(sli: SliReport) -> tuple[str, ...]:
 def print_report(report: Report) -> None:
     """A report on stdout: the SLIs, then the score and its reason."""
     if report.slis:
-        for line in columns([_HEADER, *(sli_row(sli) for sli in report.slis)]):
+        for line in columns([SLI_HEADER, *(sli_row(sli) for sli in report.slis)]):
             click.echo(line)
         click.echo()
     if report.window is not None:
