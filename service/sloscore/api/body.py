@@ -16,9 +16,14 @@ Model = TypeVar("Model", bound=BaseModel)
 async def read_body(request: web.Request, model: type[Model], *, optional: bool = False) -> Model:
     """The JSON body as a document; an ``optional`` one may be empty.
 
-    Raises SpecError for content that does not fit, HTTPException for what is not JSON.
+    Raises SpecError for content that does not fit and for query parameters, which a body takes
+    the place of, and HTTPException for what is not JSON.
     """
-    raw = await request.read()
+    refuse_unknown(request, frozenset())
+    try:
+        raw = await request.read()
+    except web.RequestPayloadError as error:
+        raise web.HTTPBadRequest(text="The body cannot be read: its encoding is broken.") from error
     if not raw and optional:
         return validate(model, {}, "body")
     if request.content_type != "application/json":
@@ -47,7 +52,7 @@ def read_seconds(request: web.Request, name: str, maximum: float) -> float:
 def read_limit(request: web.Request, default: int = 100, maximum: int = 1000) -> int:
     """The query parameter ``limit``."""
     text = request.query.get("limit", str(default))
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= maximum):
+    if not (text.isascii() and text.isdigit() and len(text) <= 9 and 1 <= int(text) <= maximum):
         raise SpecError([f"limit: {text!r} must be a whole number between 1 and {maximum}"])
     return int(text)
 

@@ -53,7 +53,7 @@ async def register(request: web.Request) -> web.Response:
     experiment = new_experiment(
         id=registration.id,
         task=registration.task.task_name,
-        body=registration.model_dump(mode="json", exclude_unset=True),
+        body=_body_of(registration),
         objective=plan.objective,
         direction=plan.objective.direction,
         start=start,
@@ -82,13 +82,14 @@ async def list_experiments(request: web.Request) -> web.Response:
             cursor=request.query.get("cursor"),
         )
     except ValueError as error:
-        raise SpecError([f"cursor: {error}"]) from error
+        raise SpecError([str(error)]) from error
     experiments = tuple(document_of(experiment) for experiment in page.items)
     return respond(ExperimentPage(experiments=experiments, next_cursor=page.next_cursor))
 
 
 async def show(request: web.Request) -> web.Response:
     """GET /api/v1/experiments/{id}."""
+    refuse_unknown(request, frozenset())
     experiment = await request.app[CONTEXT].store.get(request.match_info["id"])
     return respond(document_of(experiment))
 
@@ -108,7 +109,7 @@ async def finish(request: web.Request) -> web.Response:
     try:
         stored = await context.store.finish(key, end, now, body.base_score)
     except ValueError as error:
-        raise SpecError([f"end: {error}"]) from error
+        raise SpecError([str(error)]) from error
     context.evaluator.watch(stored)
     return respond(document_of(stored))
 
@@ -135,6 +136,14 @@ async def score(request: web.Request) -> web.Response:
         await context.board.wait_ended(experiment.id, wait)
         experiment = await context.store.get(experiment.id)
     return respond(_current(request, experiment))
+
+
+def _body_of(registration: Registration) -> dict[str, object]:
+    try:
+        return registration.model_dump(mode="json", exclude_unset=True)
+    except ValueError as error:
+        # What only the tuner reads may be any JSON, and pydantic stops at some depth of it.
+        raise SpecError(["body: is nested too deeply"]) from error
 
 
 def _current(request: web.Request, experiment: Experiment) -> Report:

@@ -64,7 +64,7 @@ _OPERATIONS = (
     ),
     _Operation(
         "get", _EXPERIMENTS + "/{id}", "showExperiment", "One experiment", ExperimentDocument,
-        parameters=(_ID,), problems=(404,),
+        parameters=(_ID,), problems=(404, 422),
     ),
     _Operation(
         "post", _EXPERIMENTS + "/{id}/finish", "finishExperiment", "Say that the load has ended",
