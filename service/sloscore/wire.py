@@ -20,6 +20,9 @@ from sloscore.core.verdict import Severity, Verdict
 from sloscore.spec.model import Selector, TaskSpec
 from sloscore.spec.slo import SloSpec
 
+# The year 10000, in Unix seconds.
+_END_OF_TIME = 253402300800
+
 
 def parse_time(value: object) -> float:
     """Unix seconds of a Unix time or of an RFC 3339 text; raises ValueError for anything else."""
@@ -30,10 +33,13 @@ def parse_time(value: object) -> float:
             moment = None
         if moment is None or moment.tzinfo is None:
             raise ValueError(f'{value!r} is no time: write "2026-01-31T12:00:00Z" or Unix seconds')
-        return moment.timestamp()
+        seconds = moment.timestamp()
+        if not 0 <= seconds < _END_OF_TIME:
+            raise ValueError(f"{value!r} lies outside of the years 1970 to 9999")
+        return seconds
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError('a time is written "2026-01-31T12:00:00Z" or as Unix seconds')  # noqa: TRY004  pydantic turns only ValueError into a message
-    if not 0 <= value < 253402300800:
+    if not 0 <= value < _END_OF_TIME:
         raise ValueError(f"{value} is no Unix time in seconds up to the year 9999")
     return float(value)
 
