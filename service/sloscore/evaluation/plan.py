@@ -47,12 +47,14 @@ def plan_registration(registration: Registration) -> Plan:
 
 def plan_window(request: ScoreRequest) -> Plan:
     """The plan of a past window that nobody registered; raises SpecError as for registrations."""
+    if not request.selector:
+        raise SpecError([_NO_SELECTOR])
     task = TaskSpec(
         task_name="window",
         slo=request.slo,
         optimization=OptimizationSpec(objective=request.objective),
         server=request.server,
-        selector=request.selector or {},
+        selector=request.selector,
     )
     return _plan(None, None, task)
 
