@@ -7,7 +7,7 @@ import click
 
 from sloscore import __version__
 from sloscore.cli.exits import INVALID, SOURCE
-from sloscore.errors import SettingsError, SloscoreError, SpecError
+from sloscore.errors import SettingsError, SloscoreError, SpecError, StoreError
 
 _COMMANDS = {
     "check": "Validate task files.",
@@ -40,20 +40,20 @@ class _LazyGroup(click.Group):
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="sloscore")
 def cli() -> None:
-    r"""SLO scores of LLM inference deployments that are being tuned.
+    """SLO scores of LLM inference deployments that are being tuned.
 
     Start with `sloscore demo`, or score numbers that you have:
 
     \b
         sloscore score --task task.yaml --base-score 2.5 --value latency_p90=5.5
-    """
+    """  # noqa: D301  \\b is click's mark for a paragraph that keeps its lines
 
 
 def main() -> None:
     """Run a command; what goes wrong ends in one sentence on stderr and an exit code."""
     try:
         cli(prog_name="sloscore")
-    except (SpecError, SettingsError) as error:
+    except (SpecError, SettingsError, StoreError) as error:
         click.echo(f"sloscore: {error}", err=True)
         sys.exit(INVALID)
     except SloscoreError as error:
