@@ -50,8 +50,8 @@ def _pairs(_: click.Context, option: click.Parameter, given: tuple[str, ...]) ->
 @click.option("--start", help="Start of the window, RFC 3339 or Unix seconds.")
 @click.option("--end", help="End of the window.")
 @click.option(
-    "--prometheus", envvar="SLOSCORE_PROMETHEUS_URL", default="http://127.0.0.1:9090",
-    show_default=True, help="URL of Prometheus.",
+    "--prometheus", envvar="SLOSCORE_PROMETHEUS_URL",
+    help="URL of Prometheus. [default: the config's, or http://127.0.0.1:9090]",
 )  # fmt: skip
 @click.option(
     "--config",
@@ -70,7 +70,7 @@ def score(  # noqa: PLR0913  an option each
     server: str | None,
     start: str | None,
     end: str | None,
-    prometheus: str,
+    prometheus: str | None,
     config: Path | None,
     as_json: bool,
 ) -> None:
@@ -87,6 +87,8 @@ def score(  # noqa: PLR0913  an option each
 
     if bool(values or base_score is not None) == bool(start or end):
         raise click.UsageError("give either --value and --base-score, or --start and --end")
+    if not (start or end) and (selector or server):
+        raise click.UsageError("--selector and --server belong to a window, not to --value")
     if bool(start) != bool(end):
         raise click.UsageError("a window needs both --start and --end")
     spec = load_task(task)
@@ -98,14 +100,15 @@ def score(  # noqa: PLR0913  an option each
     else:
         data["values"] = {name: _number(name, value) for name, value in values.items()}
         data["base_score"] = base_score
-    request = validate(ScoreRequest, data, str(task))
+    request = validate(ScoreRequest, data, "")
     if request.values is not None:
         report = report_values(request, time.time())
     else:
-        if config is not None:
-            settings = load_model(SettingsFile, config).prometheus
-        else:
-            settings = validate(PrometheusSettings, {"url": prometheus}, "--prometheus")
+        read = load_model(SettingsFile, config) if config else SettingsFile()
+        access = read.prometheus.model_dump(exclude_unset=True)
+        if prometheus is not None:
+            access["url"] = prometheus
+        settings = validate(PrometheusSettings, access, "--prometheus")
         report = asyncio.run(_score_window(request, settings))
     if as_json:
         click.echo(report.model_dump_json(indent=2))
