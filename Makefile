@@ -54,7 +54,7 @@ format: $(STAMP) ## Format all code in place (ruff)
 
 types: $(STAMP) ## Check types (mypy, strict)
 	@echo "==> Types: mypy"
-	@$(BIN)/mypy --no-error-summary $(wildcard service tests bench) || $(call fail,mypy found the problems above: correct the types)
+	@$(BIN)/mypy --no-error-summary $(wildcard service tests bench examples) || $(call fail,mypy found the problems above: correct the types)
 
 imports: $(STAMP) ## Check that imports point one way through the layers (import-linter)
 	@echo "==> Imports: import-linter"

@@ -1,6 +1,7 @@
 """The demo from its first process to its last line."""
 
 import asyncio
+import contextlib
 import signal
 import sys
 import tempfile
@@ -40,7 +41,8 @@ def _run(place: Path, load_seconds: float, *, keep: bool) -> None:
         if keep:
             _tell_urls(stack)
             click.echo("\nAll of it goes on running. Press Ctrl-C to stop.")
-            signal.pause()
+            with contextlib.suppress(KeyboardInterrupt):
+                signal.pause()
     click.echo("\nDone; nothing is left running.")
 
 

@@ -97,9 +97,16 @@ class ChildProcess:
         if self.is_running:
             self._process.send_signal(signal.SIGTERM)
         try:
-            return self._process.wait(timeout)
+            return self.wait(timeout)
         except subprocess.TimeoutExpired:
             return self.kill()
+
+    def wait(self, timeout: float | None = None) -> int:
+        """The exit code of the process, once it has ended by itself.
+
+        Raises subprocess.TimeoutExpired after ``timeout`` seconds.
+        """
+        return self._process.wait(timeout)
 
     def kill(self) -> int:
         """End the process with SIGKILL; its exit code."""
