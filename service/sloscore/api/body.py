@@ -1,6 +1,7 @@
 """Request bodies and parameters, checked."""
 
 import math
+from collections.abc import Mapping
 from typing import TypeVar
 
 import orjson
@@ -70,3 +71,8 @@ def respond(document: BaseModel, status: int = 200) -> web.Response:
     return web.Response(
         body=document.model_dump_json().encode(), status=status, content_type="application/json"
     )
+
+
+def respond_stored(document: Mapping[str, object]) -> web.Response:
+    """A document that was made before, as JSON."""
+    return web.Response(body=orjson.dumps(document), content_type="application/json")

@@ -1,10 +1,21 @@
 """Handlers for experiments: register, look at, finish, abort, score."""
 
+import asyncio
+import contextlib
+
 from aiohttp import web
 
-from sloscore.api.body import read_body, read_limit, read_seconds, refuse_unknown, respond
-from sloscore.api.context import CONTEXT
+from sloscore.api.body import (
+    read_body,
+    read_limit,
+    read_seconds,
+    refuse_unknown,
+    respond,
+    respond_stored,
+)
+from sloscore.api.context import CONTEXT, Context
 from sloscore.core.objective import Objective
+from sloscore.core.scoring import Status
 from sloscore.errors import LimitError, SpecError
 from sloscore.evaluation.plan import plan_registration
 from sloscore.evaluation.report import report_failure
@@ -129,13 +140,20 @@ async def score(request: web.Request) -> web.Response:
     context = request.app[CONTEXT]
     refuse_unknown(request, frozenset({"wait"}))
     wait = read_seconds(request, "wait", context.settings.limits.max_wait)
-    experiment = await context.store.get(request.match_info["id"])
-    if wait and experiment.state in LIVE:
-        if context.board.waiting >= context.settings.limits.max_waiting:
-            raise LimitError("too many requests wait for scores already; ask without wait")
-        await context.board.wait_ended(experiment.id, wait)
-        experiment = await context.store.get(experiment.id)
-    return respond(_current(request, experiment))
+    key = request.match_info["id"]
+    if wait and context.board.waiting >= context.settings.limits.max_waiting:
+        raise LimitError("too many requests wait for scores already; ask without wait")
+    # Who waits before the state is read cannot miss the end.
+    with context.board.waiter(key) as ended:
+        experiment = await context.store.get(key)
+        if wait and experiment.state in LIVE:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(ended.wait(), wait)
+            experiment = await context.store.get(key)
+    if experiment.report is not None:
+        # As it was stored: no later release changes a final score.
+        return respond_stored(experiment.report)
+    return respond(_current(context, experiment))
 
 
 def _body_of(registration: Registration) -> dict[str, object]:
@@ -146,10 +164,7 @@ def _body_of(registration: Registration) -> dict[str, object]:
         raise SpecError(["body: is nested too deeply"]) from error
 
 
-def _current(request: web.Request, experiment: Experiment) -> Report:
-    if experiment.report is not None:
-        return Report.model_validate(experiment.report)
-    context = request.app[CONTEXT]
+def _current(context: Context, experiment: Experiment) -> Report:
     posted = context.board.get(experiment.id)
     if posted is not None and experiment.state not in FINAL:
         return posted.report
@@ -162,5 +177,5 @@ def _current(request: web.Request, experiment: Experiment) -> Report:
         end = experiment.updated_at
     report = report_failure(plan, reason, (experiment.start, end), now=context.clock())
     if experiment.state is State.SETTLING:
-        return report.model_copy(update={"status": "RUNNING"})
+        return report.model_copy(update={"status": Status.RUNNING})
     return report

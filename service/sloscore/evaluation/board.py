@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from sloscore.wire import Report
@@ -72,15 +73,13 @@ class Board:
             del self._posted[key]
         return len(old)
 
-    async def wait_ended(self, experiment: str, timeout: float) -> None:  # noqa: ASYNC109  the timeout is the client's and passing it is no error
-        """Return when the experiment ends or after ``timeout`` seconds."""
+    @contextmanager
+    def waiter(self, experiment: str) -> Iterator[asyncio.Event]:
+        """An event that is set when the experiment ends from now on."""
         event = asyncio.Event()
         self._waiters[experiment].add(event)
         try:
-            async with asyncio.timeout(timeout):
-                await event.wait()
-        except TimeoutError:
-            pass
+            yield event
         finally:
             waiting = self._waiters.get(experiment)
             if waiting is not None:

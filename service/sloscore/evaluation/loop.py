@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 
 import orjson
 import structlog
@@ -54,8 +54,7 @@ class Evaluator:
         now = self._clock()
         for experiment in await self._store.final_since(now - self._settings.retention):
             if experiment.report is not None:
-                report = Report.model_validate(experiment.report)
-                self._board.post_final(experiment.id, report, experiment.updated_at)
+                self._show_again(experiment, experiment.report)
         for experiment in await self._store.live():
             try:
                 self.watch(experiment)
@@ -170,6 +169,15 @@ class Evaluator:
         final = Report.model_validate(stored.report)
         self._board.post_final(experiment.id, final, stored.updated_at)
         _log.info("experiment ended", experiment=experiment.id, state=stored.state)
+
+    def _show_again(self, experiment: Experiment, document: Mapping[str, object]) -> None:
+        try:
+            report = Report.model_validate(document)
+        except ValueError as error:
+            # Another release wrote it; the API answers it as it is stored.
+            _log.warning("report not shown", experiment=experiment.id, error=str(error))
+            return
+        self._board.post_final(experiment.id, report, experiment.updated_at)
 
     def _forget(self, key: str) -> None:
         self._running.pop(key, None)

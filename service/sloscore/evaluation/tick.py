@@ -7,15 +7,18 @@ from dataclasses import dataclass
 from sloscore.core.samples import Family, Target
 from sloscore.errors import SourceError
 from sloscore.evaluation.plan import Plan
-from sloscore.evaluation.replay import open_window
+from sloscore.evaluation.replay import catch_up, open_window
 from sloscore.evaluation.report import report_failure, report_window
 from sloscore.experiments.window import WindowAccumulator
-from sloscore.sources.base import MetricSource
+from sloscore.sources.base import MetricSource, Snapshot
 from sloscore.wire import Report
 
 BATCH = 200
 # Reports are made in the event loop; this many at a time leave room for requests.
 _YIELD_EVERY = 20
+# A window that is taken up later than this, as after a restart of the service, is replayed: a
+# server may have restarted since. A younger one has its baseline only.
+_FRESH_SECONDS = 15.0
 
 
 @dataclass(slots=True)
@@ -59,7 +62,7 @@ async def evaluate(
     A failure is the value of those experiments that it hit.
     """
     fresh = [live for live in batch if live.window is None]
-    opened = await asyncio.gather(*(_open(source, live) for live in fresh))
+    opened = await asyncio.gather(*(_open(source, live, now) for live in fresh))
     found: dict[str, Report | SourceError] = {
         live.target.key: error
         for live, error in zip(fresh, opened, strict=True)
@@ -72,10 +75,7 @@ async def evaluate(
         if isinstance(snapshot, SourceError):
             found[live.target.key] = snapshot
         elif live.window is not None:
-            live.window.feed(snapshot)
-            found[live.target.key] = report_window(
-                live.plan, live.window.counts(), (live.start, None), now=now
-            )
+            found[live.target.key] = _take(live, live.window, snapshot, now)
         if number % _YIELD_EVERY == _YIELD_EVERY - 1:
             await asyncio.sleep(0)
     return found
@@ -88,9 +88,23 @@ def report_outage(live: Live, error: SourceError, now: float) -> Report:
     )
 
 
-async def _open(source: MetricSource, live: Live) -> SourceError | None:
+async def _open(source: MetricSource, live: Live, now: float) -> SourceError | None:
     try:
-        live.window = await open_window(source, live.target, live.start)
+        window = await open_window(source, live.target, live.start)
+        if now - live.start > _FRESH_SECONDS:
+            await catch_up(source, live.target, window, now)
     except SourceError as error:
         return error
+    live.window = window
     return None
+
+
+def _take(
+    live: Live, window: WindowAccumulator, snapshot: Snapshot, now: float
+) -> Report | SourceError:
+    try:
+        window.feed(snapshot)
+        return report_window(live.plan, window.counts(), (live.start, None), now=now)
+    except ValueError as error:
+        # What one server exposes must not cost the others of the batch their reports.
+        return SourceError(f"the samples cannot be scored: {error}", kind="decode")

@@ -110,7 +110,8 @@ class PrometheusProcess:
         Raises SloscoreError after that many ``seconds`` without one.
         """
         up = f'up{{instance="{address}"}}'
-        query = f"timestamp({up} == 1) > {after!r}"
+        # Of anything but a bare selector, timestamp() gives the time of the query.
+        query = f"timestamp({up}) > {after!r} and {up} == 1"
         deadline = time.monotonic() + seconds
         async with aiohttp.ClientSession() as session:
             while time.monotonic() < deadline:
