@@ -25,7 +25,10 @@ _END_OF_TIME = 253402300800
 
 
 def parse_time(value: object) -> float:
-    """Unix seconds of a Unix time or of an RFC 3339 text; raises ValueError for anything else."""
+    """Unix seconds of a Unix time or of an RFC 3339 text, to the millisecond.
+
+    Raises ValueError for anything else.
+    """
     if isinstance(value, str):
         try:
             moment = datetime.fromisoformat(value)
@@ -36,17 +39,22 @@ def parse_time(value: object) -> float:
         seconds = moment.timestamp()
         if not 0 <= seconds < _END_OF_TIME:
             raise ValueError(f"{value!r} lies outside of the years 1970 to 9999")
-        return seconds
+        return to_milliseconds(seconds)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError('a time is written "2026-01-31T12:00:00Z" or as Unix seconds')  # noqa: TRY004  pydantic turns only ValueError into a message
     if not 0 <= value < _END_OF_TIME:
         raise ValueError(f"{value} is no Unix time in seconds up to the year 9999")
-    return float(value)
+    return to_milliseconds(value)
+
+
+def to_milliseconds(seconds: float) -> float:
+    """A time as the API can say it, so that what was answered can be sent back."""
+    return round(float(seconds), 3)
 
 
 def format_time(seconds: float) -> str:
     """RFC 3339 in UTC, to the millisecond."""
-    moment = datetime.fromtimestamp(round(seconds, 3), UTC)
+    moment = datetime.fromtimestamp(to_milliseconds(seconds), UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

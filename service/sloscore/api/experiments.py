@@ -27,6 +27,7 @@ from sloscore.wire import (
     Finish,
     Registration,
     Report,
+    to_milliseconds,
 )
 
 # Clocks of a tuner and of this service may differ by this many seconds.
@@ -54,7 +55,7 @@ async def register(request: web.Request) -> web.Response:
     context = request.app[CONTEXT]
     registration = await read_body(request, Registration)
     plan = plan_registration(registration)
-    now = context.clock()
+    now = to_milliseconds(context.clock())
     start = now if registration.start is None else registration.start
     longest = context.settings.evaluation.max_window
     if not now - longest <= start <= now + _CLOCK_TOLERANCE:
@@ -109,7 +110,7 @@ async def finish(request: web.Request) -> web.Response:
     """POST /api/v1/experiments/{id}/finish."""
     context = request.app[CONTEXT]
     body = await read_body(request, Finish, optional=True)
-    now = context.clock()
+    now = to_milliseconds(context.clock())
     if body.end is not None and body.end > now + _CLOCK_TOLERANCE:
         raise SpecError(["end: lies in the future; finish an experiment when its load has ended"])
     key = request.match_info["id"]

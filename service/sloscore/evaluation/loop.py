@@ -19,7 +19,7 @@ from sloscore.experiments.store import ExperimentStore
 from sloscore.settings import EvaluationSettings
 from sloscore.sources.base import MetricSource
 from sloscore.telemetry import Telemetry
-from sloscore.wire import Registration, Report
+from sloscore.wire import Registration, Report, to_milliseconds
 
 _log = structlog.get_logger()
 _JITTER = 0.1
@@ -100,7 +100,8 @@ class Evaluator:
             if now - live.start > self._settings.max_window
         ]
         for key in overdue:
-            self._spawn(self._end(key, self._running[key].start + self._settings.max_window))
+            end = to_milliseconds(self._running[key].start + self._settings.max_window)
+            self._spawn(self._end(key, end))
         self._settle_ended()
         for batch in batches(live for live in self._running.values() if not live.busy):
             for live in batch:
