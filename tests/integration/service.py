@@ -117,13 +117,13 @@ def has_requests(number: float) -> Callable[[Json], bool]:
     return lambda report: report["window"]["requests"] >= number
 
 
-def settings(place: Path, prometheus: str = NOWHERE, **sections: Json) -> Settings:
-    """Settings of a service on a free port that evaluates five times a second."""
+def settings(place: Path, url: str = NOWHERE, **sections: Json) -> Settings:
+    """Settings of a service on a free port; it asks the Prometheus at ``url`` five times a second."""
     evaluation = {"interval": "200ms", "closing_wait": "3s", **sections.pop("evaluation", {})}
     data = {
         "listen": {"port": 0},
         "store": {"path": place / "sloscore.db"},
-        "prometheus": {"url": prometheus, **sections.pop("prometheus", {})},
+        "prometheus": {"url": url, **sections.pop("prometheus", {})},
         "evaluation": evaluation,
         **sections,
     }
