@@ -94,7 +94,8 @@ def _add_experiment(families: dict[str, GaugeMetricFamily], report: Report, *, e
         labels,
         report.score is None,
     )
-    if report.window is not None:
+    # Where no instance was seen, nobody knows how many requests there were.
+    if report.window is not None and report.window.instances:
         _add(
             families,
             names.EXPERIMENT_REQUESTS,
