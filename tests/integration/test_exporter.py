@@ -1,0 +1,231 @@
+"""The gauges of the service against its reports, and as a real Prometheus reads them."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+import aiohttp
+import pytest
+from prometheus_client.metrics_core import Metric
+from prometheus_client.openmetrics.parser import (
+    text_string_to_metric_families as openmetrics_families,
+)
+from prometheus_client.parser import text_string_to_metric_families
+from tests.integration.service import (
+    Api,
+    Deployments,
+    Json,
+    has_requests,
+    serving,
+    settings,
+    task_of,
+    until,
+)
+
+from sloscore.simulate.prometheus import PrometheusProcess
+
+pytestmark = pytest.mark.prometheus
+pytest_plugins = ["tests.integration.service_fixtures"]
+
+Series = tuple[str, frozenset[tuple[str, str]]]
+
+SLI_GAUGES = {
+    "value": "sloscore_sli_value_seconds",
+    "lower": "sloscore_sli_lower_seconds",
+    "upper": "sloscore_sli_upper_seconds",
+    "threshold": "sloscore_sli_threshold_seconds",
+    "violation_ratio": "sloscore_sli_violation_ratio",
+    "penalty": "sloscore_sli_penalty",
+}
+EXPERIMENT_GAUGES = {
+    "penalty": "sloscore_experiment_penalty",
+    "penalty_multiplier": "sloscore_experiment_penalty_multiplier",
+    "score": "sloscore_experiment_score",
+}
+SLOS = {
+    "latency": {
+        "p50": {"threshold": 0.4},
+        "p90": {"threshold": 0.5, "hard_fail": True, "fail_ratio": 0.2},
+    },
+    "ttft": {"threshold": 1000.0},
+    "throughput": {"threshold": 1e6},
+    "steepness": 5.0,
+}
+
+
+def series(name: str, labels: Mapping[str, str]) -> Series:
+    return name, frozenset(labels.items())
+
+
+def samples(families: Iterable[Metric]) -> dict[Series, float]:
+    return {
+        series(sample.name, sample.labels): sample.value
+        for family in families
+        for sample in family.samples
+    }
+
+
+async def scrape(api: Api) -> dict[Series, float]:
+    answer = await api.get("/metrics")
+    assert answer.status == 200
+    return samples(text_string_to_metric_families(answer.text))
+
+
+def of_experiments(found: Mapping[Series, float]) -> dict[Series, float]:
+    """The series that an experiment has for itself."""
+    return {key: value for key, value in found.items() if dict(key[1]).keys() >= {"experiment"}}
+
+
+def expected(report: Json) -> Iterator[tuple[Series, float | None]]:
+    """What the gauges of a final report must be, by the report alone; null has no gauge."""
+    labels = {"task": report["task"], "experiment": report["experiment"]}
+    numbers = {name: report[field] for field, name in EXPERIMENT_GAUGES.items()}
+    numbers["sloscore_experiment_hard_fail"] = report["status"] == "FAILED"
+    numbers["sloscore_experiment_no_data"] = report["status"] == "NO_DATA"
+    if report["window"]["instances"]:
+        numbers["sloscore_experiment_requests"] = report["window"]["requests"]
+    for name, value in numbers.items():
+        yield series(name, labels), value
+    info = {"objective": report["objective"], "status": report["status"], "ended": "true"}
+    yield series("sloscore_experiment_info", {**labels, **info}), 1
+    for sli in report["slis"]:
+        tokens = sli["sli"] == "throughput"
+        for field, name in SLI_GAUGES.items():
+            unit = name.replace("_seconds", "_tokens_per_second") if tokens else name
+            yield series(unit, {**labels, "sli": sli["sli"]}), sli[field]
+        for flag in ("hard_fail", "no_data"):
+            name = f"sloscore_sli_{flag}"
+            yield series(name, {**labels, "sli": sli["sli"]}), sli["verdict"] == flag
+
+
+def gauges_of(*reports: Json) -> dict[Series, float]:
+    return {
+        key: float(value)
+        for report in reports
+        for key, value in expected(report)
+        if value is not None
+    }
+
+
+async def ended(api: Api, name: str, task: Json, address: str, *, requests: int) -> Json:
+    await api.register(name, task, selector={"instance": address})
+    await api.score_until(name, has_requests(requests))
+    await api.finish(name)
+    return await api.final(name)
+
+
+async def test_gauges_are_the_numbers_of_the_reports_and_what_is_unknown_has_none(
+    deployments: Deployments, prometheus: PrometheusProcess, tmp_path: Path
+) -> None:
+    address = deployments.quick.address
+    hasty = {"closing_wait": "1s"}
+    async with serving(settings(tmp_path, prometheus.url, evaluation=hasty)) as api:
+        scored = await ended(api, "scored", task_of(), address, requests=10)
+        failed = await ended(api, "failed", task_of("tail", slo=SLOS), address, requests=10)
+        empty = await ended(api, "empty", task_of(slo=SLOS), "127.0.0.1:2", requests=0)
+        found = await scrape(api)
+    statuses = [report["status"] for report in (scored, failed, empty)]
+    assert statuses == ["SUCCESS", "FAILED", "NO_DATA"]
+    gauges = of_experiments(found)
+    assert gauges == gauges_of(scored, failed, empty)
+    nothing = {key[0]: v for key, v in gauges.items() if ("experiment", "empty") in key[1]}
+    assert nothing.keys() == {
+        "sloscore_experiment_hard_fail",
+        "sloscore_experiment_info",
+        "sloscore_experiment_no_data",
+        "sloscore_sli_hard_fail",
+        "sloscore_sli_no_data",
+        "sloscore_sli_threshold_seconds",
+        "sloscore_sli_threshold_tokens_per_second",
+    }
+    assert nothing["sloscore_experiment_no_data"] == nothing["sloscore_sli_no_data"] == 1
+    assert found[series("sloscore_experiments", {"state": "failed"})] == 1
+    assert found[series("sloscore_experiments", {"state": "running"})] == 0
+
+
+async def test_a_running_experiment_has_gauges_until_it_is_aborted(
+    deployments: Deployments, prometheus: PrometheusProcess, tmp_path: Path
+) -> None:
+    async with serving(settings(tmp_path, prometheus.url)) as api:
+        await api.register("one", task_of(), selector={"instance": deployments.quick.address})
+        report = await api.score_until("one", has_requests(10))
+        gauges = of_experiments(await scrape(api))
+        labels = {"task": "chat", "experiment": "one"}
+        seen = gauges[series("sloscore_experiment_requests", labels)]
+        assert seen >= report["window"]["requests"]
+        info = {"objective": "minimize_latency", "status": "RUNNING", "ended": "false"}
+        assert gauges[series("sloscore_experiment_info", {**labels, **info})] == 1
+        await api.abort("one")
+        assert of_experiments(await scrape(api)) == {}
+
+
+async def test_an_ended_experiment_leaves_after_the_retention_and_is_counted(
+    tmp_path: Path,
+) -> None:
+    short = {"source_wait": "1ms", "retention": "500ms"}
+    expired = series("sloscore_experiment_series_expired_total", {})
+    async with serving(settings(tmp_path, evaluation=short)) as api:
+        assert (await scrape(api))[expired] == 0
+        await api.register("one", task_of(), selector={"instance": "x"})
+        await api.finish("one")
+        report = await api.final("one")
+        before = await scrape(api)
+        assert of_experiments(before) == gauges_of(report)
+        after = await until(lambda: scrape(api), lambda found: not of_experiments(found))
+        assert (before[expired], after[expired]) == (0, 1)
+        assert after[series("sloscore_experiments", {"state": "no_data"})] == 1
+        assert await api.score("one") == report
+
+
+async def test_no_more_ended_experiments_than_the_limit_are_exported(tmp_path: Path) -> None:
+    given = settings(
+        tmp_path, evaluation={"source_wait": "1ms"}, limits={"max_exported_experiments": 1}
+    )
+    async with serving(given) as api:
+        reports = {}
+        for name in ("one", "two"):
+            await api.register(name, task_of(), selector={"instance": "x"})
+            await api.finish(name)
+            reports[name] = await api.final(name)
+        newest = gauges_of(reports["two"])
+        await until(lambda: scrape(api), lambda found: of_experiments(found) == newest)
+
+
+async def test_both_formats_hold_the_same_and_end_well(tmp_path: Path) -> None:
+    async with serving(settings(tmp_path, evaluation={"source_wait": "1ms"})) as api:
+        task = task_of('quoted "task" \\ é', slo=SLOS)
+        await api.register("one", task, selector={"instance": "x"})
+        await api.finish("one")
+        await api.final("one")
+        plain = await scrape(api)
+        headers = {"Accept": "application/openmetrics-text;version=1.0.0"}
+        answer = await api.request("GET", "/metrics", headers=headers)
+    assert answer.type == "application/openmetrics-text"
+    modern = samples(openmetrics_families(answer.text))  # type: ignore[no-untyped-call]  # it has no types
+    assert of_experiments(modern) == of_experiments(plain) != {}
+
+
+async def read(prometheus: PrometheusProcess, query: str) -> dict[Series, float]:
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(f"{prometheus.url}/api/v1/query", data={"query": query}) as answer,
+    ):
+        rows = (await answer.json())["data"]["result"]
+    found = {}
+    for row in rows:
+        labels = {k: v for k, v in row["metric"].items() if k not in {"job", "instance"}}
+        found[series(labels.pop("__name__"), labels)] = float(row["value"][1])
+    return found
+
+
+async def test_a_real_prometheus_reads_the_gauges_as_they_are(
+    deployments: Deployments, prometheus: PrometheusProcess, tmp_path: Path
+) -> None:
+    async with serving(settings(tmp_path, prometheus.url)) as api:
+        address = api.url.removeprefix("http://")
+        prometheus.add_targets("sloscore", [address])
+        task = task_of("real", slo=SLOS)
+        report = await ended(api, "one", task, deployments.quick.address, requests=10)
+        gauges = gauges_of(report)
+        query = f'{{instance="{address}", experiment="one"}}'
+        await until(lambda: read(prometheus, query), lambda found: found == gauges)
+        prometheus.remove_targets([address])
