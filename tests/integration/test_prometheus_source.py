@@ -2,13 +2,9 @@
 
 import asyncio
 import itertools
-import socket
-import subprocess
 import time
-from collections import Counter as Tally
 from collections.abc import AsyncIterator, Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from threading import Thread
 
 import pytest
@@ -17,6 +13,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from sloscore.core.samples import Family, FamilyKind, InstanceSample, Target
 from sloscore.errors import SourceError
 from sloscore.settings import PrometheusSettings
+from sloscore.simulate.prometheus import PrometheusProcess
 from sloscore.sources.base import Snapshot
 from sloscore.sources.prometheus import PrometheusSource
 
@@ -111,67 +108,58 @@ PAGES: dict[str, Page] = {
 
 
 class Pages:
-    """The pages behind one loopback server; each knows how often it was scraped."""
+    """The pages behind loopback servers of their own; each knows how often it was scraped."""
 
     def __init__(self) -> None:
-        scraped: Tally[str] = Tally()
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                page = self.path.strip("/")
-                scraped[page] += 1
-                text = PAGES[page](scraped[page])
-                self.send_response(500 if text is None else 200)
-                self.send_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
-                self.end_headers()
-                self.wfile.write(text or b"")
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._thread = Thread(target=self._server.serve_forever, daemon=True)
-        self._thread.start()
+        self._servers = {
+            name: ThreadingHTTPServer(("127.0.0.1", 0), handler_of(page))
+            for name, page in PAGES.items()
+        }
+        self._threads = [
+            Thread(target=each.serve_forever, args=[0.05]) for each in self._servers.values()
+        ]
+        for thread in self._threads:
+            thread.start()
 
     @property
-    def address(self) -> str:
-        return f"127.0.0.1:{self._server.server_port}"
+    def jobs(self) -> dict[str, list[str]]:
+        """The address of each page under its name."""
+        return {name: [f"127.0.0.1:{each.server_port}"] for name, each in self._servers.items()}
 
     def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        for server in self._servers.values():
+            server.shutdown()
+            server.server_close()
+        for thread in self._threads:
+            thread.join()
 
 
-def scrape_config(address: str) -> str:
-    lines = ["global: {scrape_interval: 500ms, scrape_timeout: 500ms}", "scrape_configs:"]
-    lines += ["- job_name: lab", "  static_configs:"]
-    for page in PAGES:
-        labels = f'{{instance: "{page}", __metrics_path__: "/{page}"}}'
-        lines.append(f'  - {{targets: ["{address}"], labels: {labels}}}')
-    return "\n".join(lines) + "\n"
+def handler_of(page: Page) -> type[BaseHTTPRequestHandler]:
+    scrapes = itertools.count(1)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            text = page(next(scrapes))
+            self.send_response(500 if text is None else 200)
+            self.send_header("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+            self.end_headers()
+            self.wfile.write(text or b"")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    return Handler
 
 
 @pytest.fixture(scope="module")
-def url(prometheus_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    place = tmp_path_factory.mktemp("prom")
+def url(prometheus: PrometheusProcess) -> Iterator[str]:
+    """A Prometheus to which each page is a job."""
     pages = Pages()
-    (place / "prometheus.yml").write_text(scrape_config(pages.address))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    process = subprocess.Popen(
-        [
-            str(prometheus_binary),
-            f"--config.file={place}/prometheus.yml",
-            f"--storage.tsdb.path={place}/data",
-            f"--web.listen-address=127.0.0.1:{port}",
-        ],
-        stderr=subprocess.DEVNULL,
-    )
-    yield f"http://127.0.0.1:{port}"
-    process.terminate()
-    process.wait()
+    for job, addresses in pages.jobs.items():
+        prometheus.add_targets(job, addresses)
+    yield prometheus.url
+    for addresses in pages.jobs.values():
+        prometheus.remove_targets(addresses)
     pages.close()
 
 
@@ -183,7 +171,7 @@ async def source(url: str) -> AsyncIterator[PrometheusSource]:
 
 
 def page(name: str, families: tuple[Family, ...] = FAMILIES) -> Target:
-    return Target(name, (("instance", name), ("job", "lab")), families)
+    return Target(name, (("job", name),), families)
 
 
 def model(name: str) -> Target:
@@ -252,7 +240,7 @@ async def test_every_label_value_finds_exactly_its_own_series(
         (sample,) = seen(found[value])
         assert counts(sample) == {value: number}
         assert list(sample.counters.values()) == [number]
-        assert (sample.instance, sample.up) == (("lab", "nasty"), True)
+        assert (sample.instance[0], sample.up) == ("nasty", True)
     assert all(all(not sample.histograms for sample in seen(found[value])) for value in absent)
 
 
@@ -265,8 +253,8 @@ async def test_raw_samples_of_every_label_value_are_exactly_its_own(
     now = time.time()
     samples = await source.samples(model(value), now - 60, now)
 
-    assert {(*s.instance, *counts(s).items()) for s in samples} == {
-        ("lab", "nasty", (value, NASTY.index(value) + 1))
+    assert {(s.instance[0], *counts(s).items()) for s in samples} == {
+        ("nasty", (value, NASTY.index(value) + 1))
     }
     assert {s.up for s in samples} == {True}
 
@@ -417,7 +405,7 @@ async def test_a_selector_of_labels_that_up_lacks_still_shows_up_and_process_sta
     await by_model.close()
     assert (asked, len(queries)) == (2, 3)
     for found in (first, second):
-        told = {s.instance[1]: (s.up, s.process_start) for s in seen(found["m"])}
+        told = {s.instance[0]: (s.up, s.process_start) for s in seen(found["m"])}
         assert told["counting"] == (True, 100.0)
 
 
