@@ -37,13 +37,15 @@ async def settle(
 
     Waits until every instance was scraped at or after the end, but not longer than
     ``closing_wait``, nor than two scrape intervals for an instance that is gone. While the source
-    does not answer it waits ``source_wait``, after which there is no data.
+    does not answer it waits ``source_wait``, after which there is no data; the wait for the closing
+    scrape begins when it answers again, as a source that was away scraped nobody.
     """
     if experiment.end is None:
         raise ValueError(f"experiment {experiment.id} has not ended")
     span = (experiment.start, experiment.end)
     poll = min(settings.interval, _POLL_SECONDS)
     give_up = clock() + settings.source_wait
+    waits_since = experiment.end
     window: WindowAccumulator | None = None
     while True:
         now = clock()
@@ -52,11 +54,12 @@ async def settle(
                 window = await open_window(source, plan.target, *span)
             await catch_up(source, plan.target, window, now)
         except SourceError as error:
+            waits_since = now
             if now >= give_up:
                 reason = f"the metric source failed: {error}"
                 return report_failure(plan, reason, span, now=now)
         else:
-            if not window.awaits_scrape or now >= experiment.end + _patience(window, settings):
+            if not window.awaits_scrape or now >= waits_since + _patience(window, settings):
                 return report_window(
                     plan, window.counts(), span, now=now, base_score=experiment.base_score
                 )
