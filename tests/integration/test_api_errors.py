@@ -77,7 +77,11 @@ def deep(levels: int) -> Json:
         (EXPERIMENTS, registration(selector={}), ["selector: missing", "10.0.0.5:8000"]),
         (EXPERIMENTS, registration(selector={"a-b": "x"}), ["'a-b' is no label name"]),
         (EXPERIMENTS, registration(selector={"__name__": "x"}), ["must not hold __name__"]),
-        (EXPERIMENTS, registration(server="tgi"), ["server: must be one of sglang, vllm", "tgi"]),
+        (
+            EXPERIMENTS,
+            registration(server="ollama"),
+            ["server: must be one of", "vllm, got 'ollama'"],
+        ),
         (EXPERIMENTS, registration(task_name="a\nb"), ["task_name: must be 1 to 128 printable"]),
         (EXPERIMENTS, registration(model=deep(400)), ["nested too deeply"]),
         (EXPERIMENTS, {**registration(), "start": "today"}, ["start: 'today' is no time"]),
