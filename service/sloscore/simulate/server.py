@@ -103,11 +103,13 @@ class SimulatedServer:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self.stop_load()
-        if self._runner is not None:
-            await self._runner.cleanup()
-        if self._out is not None:
-            self._out.close()
+        try:
+            await self.stop_load()
+        finally:
+            if self._runner is not None:
+                await self._runner.cleanup()
+            if self._out is not None:
+                self._out.close()
 
     def start_load(self, deployment: Deployment, workload: Workload, seed: int) -> None:
         """Send requests from now on; raises SloscoreError where the deployment cannot start."""
