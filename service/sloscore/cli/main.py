@@ -7,7 +7,7 @@ import click
 
 from sloscore import __version__
 from sloscore.cli.exits import INVALID, SOURCE
-from sloscore.errors import SettingsError, SloscoreError, SpecError, StoreError
+from sloscore.errors import SloscoreError, SourceError
 
 _COMMANDS = {
     "check": "Validate task files.",
@@ -53,9 +53,6 @@ def main() -> None:
     """Run a command; what goes wrong ends in one sentence on stderr and an exit code."""
     try:
         cli(prog_name="sloscore")
-    except (SpecError, SettingsError, StoreError) as error:
-        click.echo(f"sloscore: {error}", err=True)
-        sys.exit(INVALID)
     except SloscoreError as error:
         click.echo(f"sloscore: {error}", err=True)
-        sys.exit(SOURCE)
+        sys.exit(SOURCE if isinstance(error, SourceError) else INVALID)
