@@ -49,8 +49,8 @@ class SimulatedServer:
     ``log`` holds every finished request, ``scrapes`` every scrape: the truth that a measurement
     through Prometheus can be held against. With ``log_file`` each finished request is also written
     there as a line of JSON. ``speed`` makes the load's clock run faster than the wall's; durations
-    that the metrics show are of the load's clock. Raises SloscoreError for an unknown kind or an
-    address that is taken.
+    that the metrics show are of the load's clock. Raises SloscoreError for an unknown kind, an
+    address that is taken or a log that cannot be written.
     """
 
     def __init__(  # noqa: PLR0913  each has a default, all but the first are named
@@ -99,7 +99,13 @@ class SimulatedServer:
             ) from error
         self._address = self._runner.addresses[0][:2]
         if self._log_file is not None:
-            self._out = self._log_file.open("ab")
+            try:
+                self._out = self._log_file.open("ab")
+            except OSError as error:
+                await self._runner.cleanup()
+                raise SloscoreError(
+                    f"cannot write {self._log_file}: {error.strerror}; choose another file"
+                ) from error
         return self
 
     async def __aexit__(self, *_: object) -> None:
