@@ -7,6 +7,7 @@ from enum import StrEnum
 from sloscore.core.histogram import Histogram
 
 Labels = tuple[tuple[str, str], ...]
+LabelValues = tuple[tuple[str, tuple[str, ...]], ...]
 
 
 class FamilyKind(StrEnum):
@@ -22,13 +23,25 @@ class Family:
 
     ``names`` holds every spelling of the family's name (without ``_bucket``, ``_sum``, ``_count``;
     counters with their ``_total``): some servers show a colon or an underscore by how they are
-    scraped. ``scale`` converts the family's unit into seconds (or tokens, requests).
+    scraped. ``scale`` converts the family's unit into seconds (or tokens, requests). ``match`` and
+    ``unless`` (pairs of a label and values) narrow the family to a part of the metric.
     """
 
     role: str
     kind: FamilyKind
     names: tuple[str, ...]
     scale: float = 1.0
+    match: LabelValues = ()
+    unless: LabelValues = ()
+
+    def holds(self, child: Labels) -> bool:
+        """Whether a child of the metric belongs to the family; a label that it lacks is empty."""
+        if not self.match and not self.unless:
+            return True
+        labels = dict(child)
+        return all(labels.get(label, "") in values for label, values in self.match) and not any(
+            labels.get(label, "") in values for label, values in self.unless
+        )
 
 
 @dataclass(frozen=True, slots=True)

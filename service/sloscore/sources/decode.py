@@ -161,17 +161,14 @@ class _SnapshotDecoder:
     def _file_series(
         self, scrape: Scrape, name: str, labels: dict[str, str], row: Row, *, is_time: bool
     ) -> None:
-        found = self._reader.part_of(name)
-        if found is None:
-            return
-        family, part = found
-        series = scrape.series[family][child_labels(labels)]
-        if is_time:
-            series.time = milliseconds(row["value"][1])
-        elif "histogram" in row:
-            series.native = True
-        else:
-            set_part(series, part, labels.get("le", ""), row["value"][1])
+        for family, part in self._reader.parts_of(name):
+            series = scrape.series[family][child_labels(labels)]
+            if is_time:
+                series.time = milliseconds(row["value"][1])
+            elif "histogram" in row:
+                series.native = True
+            else:
+                set_part(series, part, labels.get("le", ""), row["value"][1])
 
     def answer(self, known: Mapping[Labels, Collection[Instance]]) -> SnapshotAnswer:
         samples: dict[Labels, Snapshot | SourceError] = {}
@@ -218,17 +215,17 @@ class _RangeDecoder:
         labels: dict[str, str] = row["metric"]
         name = labels.pop("__name__", "")
         instance = instance_of(labels)
-        family, part = self._reader.part_of(name) or (None, name)
+        parts = self._reader.parts_of(name)
         child = child_labels(labels)
         for scrape, value in self._scrapes_of(instance, row.get("values", ())):
-            if part == UP:
+            if name == UP:
                 scrape.up = float(value) == 1
-            elif part == PROCESS_START:
+            elif name == PROCESS_START:
                 scrape.process_start = float(value)
-            elif family is not None:
+            for family, part in parts:
                 set_part(scrape.series[family][child], part, labels.get("le", ""), value)
         for scrape, _ in self._scrapes_of(instance, row.get("histograms", ())):
-            if family is not None:
+            for family, _part in parts:
                 scrape.series[family][child].native = True
 
     def forget_after_last_up(self, instance: Instance) -> None:

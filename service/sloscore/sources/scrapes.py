@@ -59,29 +59,32 @@ def set_part(series: Series, part: str, le: str, value: str) -> None:
 
 
 class FamilyReader:
-    """Knows which part of which family each series is.
+    """Knows which parts of which families each series is.
 
     Where an instance shows a role under several names, the first name in the order of
-    ``families`` counts and the others are left out, so that no request is counted twice.
+    ``families`` counts and the others are left out, so that no request is counted twice. A series
+    may be part of several families: a histogram's ``_count`` can be a counter of its own, and one
+    metric can be several families that differ in the labels they match.
     """
 
     def __init__(self, families: Sequence[Family]) -> None:
         self._names = [(name, family) for family in families for name in family.names]
-        self._parts: dict[str, tuple[str, str]] = {}
+        parts: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
         for name, family in self._names:
             if family.kind is FamilyKind.COUNTER:
-                self._parts.setdefault(name, (name, "value"))
+                parts[name].append((name, "value"))
                 continue
-            self._parts.setdefault(name, (name, "native"))
+            parts[name].append((name, "native"))
             for part in ("bucket", "sum", "count"):
-                self._parts.setdefault(f"{name}_{part}", (name, part))
+                parts[f"{name}_{part}"].append((name, part))
+        self._parts = {series: tuple(dict.fromkeys(found)) for series, found in parts.items()}
 
-    def part_of(self, series: str) -> tuple[str, str] | None:
-        """The family name and the part that a series' name stands for, if any.
+    def parts_of(self, series: str) -> tuple[tuple[str, str], ...]:
+        """The family names, each with the part of it that a series' name stands for.
 
         Parts are ``bucket``, ``sum``, ``count``, ``value`` (of a counter) and ``native``.
         """
-        return self._parts.get(series)
+        return self._parts.get(series, ())
 
     def sample(self, instance: Instance, scrape: Scrape) -> InstanceSample:
         """The scrape as a sample.
@@ -94,6 +97,8 @@ class FamilyReader:
         natives: dict[str, str] = {}
         for name, family in self._names:
             for labels, series in scrape.series.get(name, {}).items():
+                if not family.holds(labels):
+                    continue
                 if _is_only_native(series):
                     natives.setdefault(family.role, name)
                 elif name_of_role.setdefault(family.role, name) == name:
