@@ -5,6 +5,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from sloscore.cli.check import check
+from sloscore.spec.preset import preset_names
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 PUBLISHED = str(EXAMPLES / "docker_task_with_slo.json")
@@ -66,10 +67,11 @@ def test_one_broken_file_among_valid_ones_fails_the_check(broken: str) -> None:
 
 def test_an_unknown_server_is_a_problem(tmp_path: Path) -> None:
     path = tmp_path / "task.yaml"
-    path.write_text("task_name: t\nserver: tgi\n", encoding="utf-8")
+    path.write_text("task_name: t\nserver: ollama\n", encoding="utf-8")
     result = run(str(path))
     assert result.exit_code == 1
-    assert result.stderr == f"{path}: server: must be one of sglang, vllm, got 'tgi'\n"
+    known = ", ".join(preset_names())
+    assert result.stderr == f"{path}: server: must be one of {known}, got 'ollama'\n"
 
 
 def test_a_task_without_server_and_slo_is_valid_and_says_what_it_lacks(tmp_path: Path) -> None:
@@ -77,7 +79,8 @@ def test_a_task_without_server_and_slo_is_valid_and_says_what_it_lacks(tmp_path:
     path.write_text("task_name: t\n", encoding="utf-8")
     result = run(str(path))
     assert result.exit_code == 0
-    assert "  server: none; scoring from metrics needs one of sglang, vllm\n" in result.stdout
+    known = ", ".join(preset_names())
+    assert f"  server: none; scoring from metrics needs one of {known}\n" in result.stdout
     assert "  slo: none; the score is the objective itself\n" in result.stdout
 
 

@@ -102,7 +102,7 @@ def test_links_between_documents_lead_somewhere(document: str) -> None:
 
 def test_readme_names_every_preset() -> None:
     presets = {path.stem for path in (ROOT / "service/sloscore/spec/presets").glob("*.yaml")}
-    shown = re.findall(r"^\| .+ \| `(\w+)` \|", (ROOT / README).read_text(), re.MULTILINE)
+    shown = re.findall(r"^\| .+ \| `([\w-]+)` \|", (ROOT / README).read_text(), re.MULTILINE)
     assert set(shown) == presets
 
 

@@ -5,34 +5,45 @@ import pytest
 from sloscore.core.samples import Family, FamilyKind
 from sloscore.errors import SpecError
 from sloscore.spec.loader import validate
+from sloscore.spec.metric import Metric, Role
 from sloscore.spec.model import TaskSpec
 from sloscore.spec.preset import (
     Preset,
     families_for,
     load_preset,
     preset_names,
+    preset_of,
     resolve_server,
 )
 
 SLO = {"ttft": {"threshold": 1.0}}
+LATENCY = {"names": ["a"], "unit": "s"}
+KNOWN = (
+    "dynamo, gateway-api-inference-extension, kserve, llm-d-router, lmdeploy, nim, otel-genai, "
+    "ray-serve-llm, sglang, tensorrt-llm, tgi, triton, vllm"
+)
 
 
 def task(**more: Any) -> TaskSpec:  # noqa: ANN401  the fields of a task are of many types
     return validate(TaskSpec, {"task_name": "t", **more})
 
 
-def preset(metrics: dict[str, Any]) -> Preset:
+def preset(data: dict[str, Any]) -> Preset:
     texts = {"server": "s", "version": "1", "source": "x", "model_label": "m"}
-    return validate(Preset, {**texts, "metrics": metrics}, "preset")
+    return validate(Preset, {**texts, "metrics": data}, "preset")
 
 
-def test_there_are_presets_for_vllm_and_sglang() -> None:
-    assert preset_names() == ("sglang", "vllm")
+def metrics(data: dict[str, Any]) -> dict[Role, Metric]:
+    return preset(data).metrics
+
+
+def test_presets_are_listed_by_name() -> None:
+    assert ", ".join(preset_names()) == KNOWN
 
 
 @pytest.mark.parametrize("name", ["sglang", "vllm"])
-def test_a_preset_has_every_role_in_seconds_or_counts(name: str) -> None:
-    roles = ("latency", "ttft", "tpot", "itl", "queue", "requests", "tokens_out", "tokens_in")
+def test_engines_have_every_role_in_seconds_or_counts(name: str) -> None:
+    roles = ("latency", "ttft", "tpot", "itl", "queue", "requests", "errors", "tokens_out")
     families = load_preset(name).families(roles)
     assert load_preset(name).server == name
     assert tuple(family.role for family in families) == roles
@@ -55,59 +66,16 @@ def test_sglang_has_both_spellings_of_its_prefix() -> None:
     )
 
 
-def test_milliseconds_are_scaled_to_seconds() -> None:
-    metric = {"type": "histogram", "names": ["a_ms"], "unit": "ms"}
-    assert preset({"latency": metric}).families(["latency"]) == (
-        Family("latency", FamilyKind.HISTOGRAM, ("a_ms",), 0.001),
-    )
+def test_a_preset_that_has_what_it_lacks_is_refused() -> None:
+    texts = {"server": "s", "version": "1", "source": "x", "model_label": None}
+    data = {**texts, "metrics": {"latency": LATENCY}, "lacks": {"latency": "none"}}
+    with pytest.raises(SpecError, match=r"lacks.latency contradicts metrics.latency"):
+        validate(Preset, data, "preset")
 
 
-@pytest.mark.parametrize(
-    ("role", "metric", "problem"),
-    [
-        (
-            "latency",
-            {"type": "histogram", "names": ["a"], "unit": "tokens"},
-            "metrics.latency: a histogram is measured in ms or s, not in tokens",
-        ),
-        (
-            "tokens_out",
-            {"type": "histogram", "names": ["a"], "unit": "s"},
-            "metrics.tokens_out must be a counter, not a histogram",
-        ),
-        (
-            "ttft",
-            {"type": "counter", "names": ["a"], "unit": "requests"},
-            "metrics.ttft must be a histogram, not a counter",
-        ),
-        (
-            "ttft",
-            {"type": "gauge", "names": ["a"], "unit": "s"},
-            'metrics.ttft.type: must be one of histogram, counter, got "gauge"',
-        ),
-        (
-            "ttft",
-            {"type": "histogram", "names": [], "unit": "s"},
-            "metrics.ttft.names: must hold at least 1 items, got a list",
-        ),
-        (
-            "ttft",
-            {"type": "histogram", "names": ["ok", "a b"], "unit": "s"},
-            'metrics.ttft.names[1]: must match ^[a-zA-Z_:][a-zA-Z0-9_:]*$, got "a b"',
-        ),
-    ],
-)
-def test_a_preset_that_makes_no_sense_is_refused(
-    role: str, metric: dict[str, Any], problem: str
-) -> None:
-    with pytest.raises(SpecError) as raised:
-        preset({role: metric})
-    assert raised.value.problems == [f"preset: {problem}"]
-
-
-@pytest.mark.parametrize("name", ["tgi", "../vllm", "", "vllm.yaml", "VLLM"])
+@pytest.mark.parametrize("name", ["custom", "../vllm", "", "vllm.yaml", "VLLM"])
 def test_an_unknown_preset_is_refused_with_the_known_ones(name: str) -> None:
-    with pytest.raises(SpecError, match=r"there is no preset .*; there are sglang, vllm"):
+    with pytest.raises(SpecError, match=rf"there is no preset .*; there are {KNOWN}"):
         load_preset(name)
 
 
@@ -119,6 +87,7 @@ def test_an_unknown_preset_is_refused_with_the_known_ones(name: str) -> None:
         ({"server": "sglang", "base_runtime": {"own": 1}}, "sglang"),
         ({"base_runtime": "sglang"}, "sglang"),
         ({"base_runtime": "vLLM"}, "vllm"),
+        ({"base_runtime": "tensorrt-llm"}, "tensorrt-llm"),
     ],
 )
 def test_the_server_is_named_outright_or_by_the_runtime(
@@ -130,15 +99,15 @@ def test_the_server_is_named_outright_or_by_the_runtime(
 @pytest.mark.parametrize(
     ("fields", "problem"),
     [
-        ({}, "server: is required as base_runtime names no preset; one of sglang, vllm"),
+        ({}, f"server: is required as base_runtime names no preset; one of {KNOWN}"),
         (
             {"base_runtime": ["vllm"]},
-            "server: is required as base_runtime names no preset; one of sglang, vllm",
+            f"server: is required as base_runtime names no preset; one of {KNOWN}",
         ),
-        ({"server": "tgi"}, "server: must be one of sglang, vllm, got 'tgi'"),
+        ({"server": "ollama"}, f"server: must be one of {KNOWN}, got 'ollama'"),
         (
-            {"server": "tgi", "base_runtime": "vllm"},
-            "server: must be one of sglang, vllm, got 'tgi'",
+            {"server": "ollama", "base_runtime": "vllm"},
+            f"server: must be one of {KNOWN}, got 'ollama'",
         ),
     ],
 )
@@ -172,11 +141,72 @@ def test_a_task_reads_what_its_slos_and_objective_need_and_latency(
     assert [family.role for family in families] == roles
 
 
-def test_a_family_that_the_server_lacks_is_a_sentence() -> None:
-    metric = {"type": "histogram", "names": ["a"], "unit": "s"}
+@pytest.mark.parametrize(
+    ("server", "fields", "roles"),
+    [
+        ("triton", {"slo": SLO, "optimization": {"objective": "minimize_ttft"}}, "requests ttft"),
+        ("kserve", {}, "latency"),
+        ("tgi", {"optimization": {"objective": "minimize_tpot"}}, "latency tpot"),
+    ],
+)
+def test_requests_are_counted_by_a_counter_where_there_is_no_latency(
+    server: str, fields: dict[str, Any], roles: str
+) -> None:
+    families = families_for(task(server=server, **fields))
+    assert [family.role for family in families] == roles.split()
+
+
+@pytest.mark.parametrize(
+    ("server", "fields", "words"),
+    [
+        ("tgi", {"slo": SLO}, ["ttft: TGI measures no time to first token", "it has latency"]),
+        ("triton", {}, ["latency: Triton keeps the latency of requests as a summary", "has ttft"]),
+        (
+            "dynamo",
+            {"slo": {"tpot": {"threshold": 1}}},
+            ["tpot: Dynamo's frontend times each token", "and itl"],
+        ),
+        (
+            "kserve",
+            {"optimization": {"objective": "maximize_throughput"}},
+            ["tokens_out: KServe's server does not know tokens"],
+        ),
+    ],
+)
+def test_what_a_server_lacks_is_told_with_what_it_has_instead(
+    server: str, fields: dict[str, Any], words: list[str]
+) -> None:
     with pytest.raises(SpecError) as raised:
-        preset({"latency": metric}).families(["latency", "ttft", "tokens_out"])
+        families_for(task(server=server, **fields))
+    (problem,) = raised.value.problems
+    assert problem.startswith(f"preset {server} has no metric for ")
+    assert [word for word in words if word not in problem] == []
+
+
+def test_a_family_that_a_preset_says_nothing_of_is_a_sentence() -> None:
+    with pytest.raises(SpecError) as raised:
+        preset({"latency": LATENCY}).families(["latency", "ttft", "tokens_out"])
     assert raised.value.problems == [
         "preset s has no metric for ttft; it has latency",
         "preset s has no metric for tokens_out; it has latency",
     ]
+
+
+def test_custom_metrics_make_a_preset_of_their_own() -> None:
+    found = preset_of(metrics({"latency": {"names": ["a_ms"], "unit": "ms"}}))
+    assert found.families(["latency"]) == (
+        Family("latency", FamilyKind.HISTOGRAM, ("a_ms",), 0.001),
+    )
+    with pytest.raises(SpecError, match="preset custom has no metric for ttft; it has latency"):
+        found.families(["ttft"])
+
+
+def test_custom_metrics_stand_before_those_of_a_preset() -> None:
+    base = load_preset("tgi")
+    found = preset_of(metrics({"ttft": LATENCY, "latency": LATENCY}), base)
+    latency, ttft, queue = found.families(["latency", "ttft", "queue"])
+    assert (latency.names, ttft.names) == (("a",), ("a",))
+    assert (queue,) == base.families(["queue"])
+    with pytest.raises(SpecError, match="TGI does not time single tokens"):
+        found.families(["itl"])
+    assert "ttft" in base.lacks

@@ -1,87 +1,82 @@
 """Presets: under which names an inference server exposes what sloscore reads."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import resources
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.functional_validators import model_validator
 
 from sloscore.core.objective import Signal
-from sloscore.core.samples import Family, FamilyKind
+from sloscore.core.samples import Family
 from sloscore.errors import SpecError
 from sloscore.spec.loader import parse_model
+from sloscore.spec.metric import Metric, MetricName, Metrics, Role
 from sloscore.spec.model import TaskSpec
 
-Role = Literal["latency", "ttft", "tpot", "itl", "queue", "requests", "tokens_out", "tokens_in"]
-MetricName = Annotated[str, Field(pattern=r"^[a-zA-Z_:][a-zA-Z0-9_:]*$")]
+_ROLES_OF_SIGNAL: Mapping[Signal, Role] = {Signal.THROUGHPUT: "tokens_out"}
+# What counts the requests of a window: the first of these that the server has.
+_COUNTS_REQUESTS: tuple[Role, ...] = ("latency", "requests")
 
-_SCALE = {"s": 1.0, "ms": 0.001, "requests": 1.0, "tokens": 1.0}
-_UNITS = {
-    FamilyKind.HISTOGRAM: frozenset({"s", "ms"}),
-    FamilyKind.COUNTER: frozenset({"requests", "tokens"}),
-}
-_COUNTERS = frozenset({"requests", "tokens_out", "tokens_in"})
-_ROLE_OF_RATE = "tokens_out"
-
-
-class Metric(BaseModel):
-    """One metric family with every spelling of its name, counters with their ``_total``."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-    type: FamilyKind = Field(strict=False)
-    names: tuple[MetricName, ...] = Field(min_length=1, strict=False)
-    unit: Literal["s", "ms", "requests", "tokens"]
-
-    @model_validator(mode="after")
-    def _unit_fits_type(self) -> Self:
-        if self.unit not in _UNITS[self.type]:
-            units = " or ".join(sorted(_UNITS[self.type]))
-            raise ValueError(f"a {self.type} is measured in {units}, not in {self.unit}")
-        return self
+Signature = Annotated[tuple[MetricName, ...], Field(min_length=1, strict=False)]
 
 
 class Preset(BaseModel):
-    """The metrics of one inference server, as of ``version``."""
+    """The metrics of one inference server, as of ``version``.
+
+    ``lacks`` says of roles without a metric what the server has instead, ``endpoint`` and
+    ``enable`` where the metrics are and what it takes to get them. ``signature`` holds groups of
+    names by which the server is recognised: any group of which every name is exposed; without it
+    each spelling of the latency is a group. The server is not meant where a preset that it
+    ``gives_way_to`` fits, too.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     server: str = Field(min_length=1)
     version: str
     source: str
-    model_label: str
-    metrics: dict[Role, Metric]
+    endpoint: str = "/metrics"
+    enable: str = "always on"
+    model_label: str | None
+    metrics: Metrics
+    lacks: dict[Role, str] = Field(default_factory=dict)
+    signature: tuple[Signature, ...] = Field(default=(), strict=False)
+    gives_way_to: tuple[str, ...] = Field(default=(), strict=False)
 
     @model_validator(mode="after")
-    def _roles_fit_types(self) -> Self:
-        for role, metric in self.metrics.items():
-            right = FamilyKind.COUNTER if role in _COUNTERS else FamilyKind.HISTOGRAM
-            if metric.type is not right:
-                raise ValueError(f"metrics.{role} must be a {right}, not a {metric.type}")
+    def _lacks_what_it_has_not(self) -> Self:
+        for role in self.lacks:
+            if role in self.metrics:
+                raise ValueError(f"lacks.{role} contradicts metrics.{role}")
         return self
+
+    @property
+    def signatures(self) -> tuple[tuple[str, ...], ...]:
+        """The groups of names of which one must be exposed in full where this server runs."""
+        if self.signature:
+            return self.signature
+        latency = self.metrics.get("latency")
+        return tuple((name,) for name in latency.names) if latency else ()
 
     def families(self, roles: Iterable[str]) -> tuple[Family, ...]:
         """The families of the roles, in their order; times are scaled to seconds.
 
         Raises SpecError with a sentence for each role that the server does not expose.
         """
-        asked = tuple(roles)
         metrics = {str(role): metric for role, metric in self.metrics.items()}
-        missing = [role for role in asked if role not in metrics]
-        if missing:
-            known = ", ".join(sorted(metrics))
-            raise SpecError(
-                [
-                    f"preset {self.server} has no metric for {role}; it has {known}"
-                    for role in missing
-                ]
-            )
-        return tuple(
-            Family(role, metrics[role].type, metrics[role].names, _SCALE[metrics[role].unit])
-            for role in asked
-        )
+        asked = tuple(roles)
+        if missing := [self._missing(role) for role in asked if role not in metrics]:
+            raise SpecError(missing)
+        return tuple(metrics[role].family(role) for role in asked)
+
+    def _missing(self, role: str) -> str:
+        for lacking, instead in self.lacks.items():
+            if lacking == role:
+                return f"preset {self.server} has no metric for {role}: {instead}"
+        known = ", ".join(sorted(self.metrics))
+        return f"preset {self.server} has no metric for {role}; it has {known}"
 
 
 def preset_names() -> tuple[str, ...]:
@@ -102,6 +97,17 @@ def load_preset(name: str) -> Preset:
     return parse_model(Preset, file.read_text(encoding="utf-8"), f"{name}.yaml")
 
 
+def preset_of(custom: Mapping[Role, Metric], base: Preset | None = None) -> Preset:
+    """The preset of a task's own metrics, over those of ``base`` where the task names one, too."""
+    if base is None:
+        return Preset(
+            server="custom", version="", source="", model_label=None, metrics=dict(custom)
+        )
+    lacks = {role: text for role, text in base.lacks.items() if role not in custom}
+    metrics = {**base.metrics, **custom}
+    return base.model_copy(update={"metrics": metrics, "lacks": lacks})
+
+
 def resolve_server(task: TaskSpec) -> str:
     """The preset of the task's server: ``server``, else ``base_runtime`` where it names one.
 
@@ -118,16 +124,19 @@ def resolve_server(task: TaskSpec) -> str:
     raise SpecError([f"server: is required as base_runtime names no preset; one of {known}"])
 
 
-def roles_for(task: TaskSpec) -> tuple[str, ...]:
-    """Roles of what the task's SLOs and objective are measured on; latency counts the requests."""
+def roles_for(task: TaskSpec, preset: Preset) -> tuple[str, ...]:
+    """Roles of what counts the requests, and of what the task's SLOs and objective measure.
+
+    Requests are counted by the latency histogram, where the server has none by its counter of
+    requests, and without that by what the SLOs need anyway.
+    """
     signals = {task.objective.signal}
     if task.slo is not None:
         signals.update(sli.signal for sli, _ in task.slo.limits())
-    rest = sorted(signals - {Signal.LATENCY})
-    return (
-        Signal.LATENCY.value,
-        *(_ROLE_OF_RATE if signal is Signal.THROUGHPUT else signal.value for signal in rest),
-    )
+    needed = sorted(signals)
+    counts = [role for role in _COUNTS_REQUESTS if role in preset.metrics][:1]
+    roles = [*counts, *(_ROLES_OF_SIGNAL.get(signal, signal.value) for signal in needed)]
+    return tuple(dict.fromkeys(roles))
 
 
 def families_for(task: TaskSpec) -> tuple[Family, ...]:
@@ -135,4 +144,5 @@ def families_for(task: TaskSpec) -> tuple[Family, ...]:
 
     Raises SpecError where the task names no preset, or the preset lacks one of the families.
     """
-    return load_preset(resolve_server(task)).families(roles_for(task))
+    preset = load_preset(resolve_server(task))
+    return preset.families(roles_for(task, preset))

@@ -1,0 +1,71 @@
+"""Every exposition of the fixtures, scraped by a real Prometheus and read through its API."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack
+
+import aiohttp
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from tests.expositions import FILES, PLACE, expected, families, preset_of_file, values
+
+from sloscore.core.samples import Target
+from sloscore.settings import PrometheusSettings
+from sloscore.simulate.prometheus import PrometheusProcess
+from sloscore.sources.prometheus import PrometheusSource
+from sloscore.spec.detect import recognise
+
+pytestmark = pytest.mark.prometheus
+
+
+def exporter(file: str) -> web.Application:
+    async def metrics(_: web.Request) -> web.Response:
+        return web.Response(body=(PLACE / file).read_bytes(), content_type="text/plain")
+
+    app = web.Application()
+    app.router.add_get("/metrics", metrics)
+    return app
+
+
+@pytest.fixture
+async def addresses(prometheus: PrometheusProcess) -> AsyncIterator[Mapping[str, str]]:
+    """The address of each file's exporter, after Prometheus has scraped them all."""
+    async with AsyncExitStack() as stack:
+        began = time.time()
+        found = {}
+        for file in FILES:
+            server = await stack.enter_async_context(TestServer(exporter(file)))
+            found[file] = f"{server.host}:{server.port}"
+        prometheus.add_targets("expositions", list(found.values()))
+        await asyncio.gather(*(prometheus.wait_for_scrape(a, began) for a in found.values()))
+        yield found
+        prometheus.remove_targets(list(found.values()))
+
+
+async def names(prometheus: PrometheusProcess, address: str) -> list[str]:
+    url = f"{prometheus.url}/api/v1/label/__name__/values"
+    parameters = {"match[]": f'{{instance="{address}"}}'}
+    async with aiohttp.ClientSession() as session, session.get(url, params=parameters) as reply:
+        found: list[str] = (await reply.json())["data"]
+        return found
+
+
+async def test_servers_are_recognised_and_read_through_a_real_prometheus(
+    prometheus: PrometheusProcess, addresses: Mapping[str, str]
+) -> None:
+    source = PrometheusSource(PrometheusSettings(url=prometheus.url))
+    targets = [Target(f, (("instance", a),), families(f)) for f, a in addresses.items()]
+    try:
+        snapshots = await source.snapshot(targets, time.time())
+        for target in targets:
+            latest = snapshots[target.key]
+            assert not isinstance(latest, Exception), latest
+            (sample,) = latest
+            assert values(sample) == pytest.approx(expected(target.key))
+            assert await source.samples(target, sample.time - 0.001, sample.time) == [sample]
+            listed = await names(prometheus, addresses[target.key])
+            assert recognise(listed) == preset_of_file(target.key)
+    finally:
+        await source.close()
