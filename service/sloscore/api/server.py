@@ -82,9 +82,10 @@ def _listen(settings: Settings) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=1024)
     except OSError as error:
+        # Python adds the address, which is said already.
+        reason = str(error.strerror or error).partition(" (while")[0]
         raise SettingsError(
-            f"cannot listen on {host}:{port}: {error.strerror or error}; "
-            "choose another listen.host or listen.port"
+            f"cannot listen on {host}:{port}: {reason}; choose another listen.host or listen.port"
         ) from error
 
 
