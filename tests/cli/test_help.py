@@ -65,7 +65,7 @@ def test_the_version_is_that_of_the_package() -> None:
         (["nonsense"], "No such command 'nonsense'"),
         (["serve", "--nonsense"], "--nonsense"),
         (["serve", "--port", "http"], "'http' is not a valid integer"),
-        (["simulate", "--kind", "tgi"], "'tgi' is not one of"),
+        (["simulate", "--kind", "none"], "'none' is not one of"),
         (["simulate", "--rate", "0"], "0.0 is not in the range x>0"),
         (["score"], "Missing option '--task'"),
     ],
