@@ -4,9 +4,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from sloscore.simulate.fetch import ensure_prometheus
 from sloscore.simulate.prometheus import PrometheusProcess
+
+# A busy machine is no failure.
+settings.register_profile("sloscore", deadline=None)
+settings.load_profile("sloscore")
 
 SCRAPE_INTERVAL = 0.5
 

@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Self
 from urllib.parse import urlsplit
@@ -84,9 +85,11 @@ class PrometheusSettings(SettingsModel):
     ``timeout`` is the deadline of one query in seconds; ``max_answer_bytes`` bounds one answer
     after decompression; ``samples_span`` is how many seconds of raw samples one query asks for;
     ``max_query_targets`` and ``max_query_bytes`` bound the selectors that share a query.
-    Files with credentials and certificates are read again when they change.
+    Files with credentials and certificates are read again when they change. Without it
+    (``enabled`` false) experiments must name a target of their own.
     """
 
+    enabled: bool = True
     url: str = "http://127.0.0.1:9090"
     timeout: Duration = 10.0
     max_concurrency: int = Field(default=8, ge=1)
@@ -147,6 +150,27 @@ class PrometheusSettings(SettingsModel):
         if sum(one is not None for one in given) > 1:
             raise ValueError("give only one of bearer_token, bearer_token_file and basic_auth")
         return self
+
+
+class ScrapeSettings(SettingsModel):
+    """How servers are scraped whose experiments name their metrics page, in seconds and bytes.
+
+    ``allowed_targets`` are patterns (``10.0.0.*:8000``) of the addresses that may be; none allows
+    any.
+    """
+
+    interval: Duration = 5.0
+    timeout: Duration = 2.0
+    max_concurrency: int = Field(default=64, ge=1)
+    max_page_bytes: int = Field(default=16 * 1024 * 1024, ge=1024)
+    allowed_targets: tuple[str, ...] = ()
+
+    def allows(self, url: str) -> bool:
+        """Whether this URL's host and port may be scraped."""
+        address = urlsplit(url).netloc
+        return not self.allowed_targets or any(
+            fnmatchcase(address, pattern) for pattern in self.allowed_targets
+        )
 
 
 class ListenSettings(SettingsModel):
@@ -215,6 +239,7 @@ class SettingsFile(SettingsModel):
     listen: ListenSettings = Field(default_factory=ListenSettings)
     auth: AuthSettings = Field(default_factory=AuthSettings)
     prometheus: PrometheusSettings = Field(default_factory=PrometheusSettings)
+    scrape: ScrapeSettings = Field(default_factory=ScrapeSettings)
     store: StoreSettings = Field(default_factory=StoreSettings)
     evaluation: EvaluationSettings = Field(default_factory=EvaluationSettings)
     limits: LimitSettings = Field(default_factory=LimitSettings)

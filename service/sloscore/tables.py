@@ -60,3 +60,14 @@ def print_report(report: Report) -> None:
     click.echo(f"Score    {number(report.score, 6)}  {status}")
     if report.reason:
         click.echo(report.reason)
+    for sentence in remarks(report):
+        click.echo(sentence)
+
+
+def remarks(report: Report) -> list[str]:
+    """Sentences on the SLIs that are violated, and on those whose verdict is not certain."""
+    return [
+        sli.explanation
+        for sli in report.slis
+        if sli.verdict in {"violated", "hard_fail"} or (sli.uncertainty and not sli.certain)
+    ]

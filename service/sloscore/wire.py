@@ -3,8 +3,10 @@
 import math
 from datetime import UTC, datetime
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -16,7 +18,8 @@ from pydantic import (
 
 from sloscore.core.objective import Direction, Objective
 from sloscore.core.scoring import Status
-from sloscore.core.verdict import Severity, Verdict
+from sloscore.core.verdict import Severity, Uncertainty, Verdict
+from sloscore.settings import Duration
 from sloscore.spec.model import Selector, TaskSpec
 from sloscore.spec.slo import SloSpec
 
@@ -85,6 +88,21 @@ ExperimentId = Annotated[
         description="1 to 128 letters, digits, dots, colons, dashes and underscores",
     ),
 ]
+
+
+def _check_target(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        host, user = parts.hostname, parts.username
+        parts.port  # noqa: B018  reading the port is what checks it
+    except ValueError as error:
+        raise ValueError(f"is no URL: {error}") from None
+    if parts.scheme not in {"http", "https"} or not host or user is not None or not url.isascii():
+        raise ValueError(f'{url!a} is no URL like "http://10.0.0.5:8000/metrics"')
+    return url
+
+
+TargetUrl = Annotated[str, Field(max_length=2048), AfterValidator(_check_target)]
 Base = Annotated[float, Field(ge=0, allow_inf_nan=False, strict=True)]
 
 
@@ -99,13 +117,30 @@ class Registration(Document):
 
     ``task`` is the task file's content. ``selector`` and ``server`` say which deployment this
     experiment runs on where the task does not; ``start`` defaults to the time of the request.
+    ``target`` is the URL of the server's metrics page: the service then scrapes it itself, at the
+    start, at the end, and every ``scrape_interval`` in between.
     """
 
     id: ExperimentId
     task: TaskSpec
     selector: Selector | None = None
     server: str | None = None
+    target: TargetUrl | None = None
+    scrape_interval: Annotated[Duration, Field(ge=0.1)] | None = None
     start: Time | None = None
+
+    @model_validator(mode="after")
+    def _scrapes_a_target(self) -> "Registration":
+        if self.scrape_interval is not None and self.target is None:
+            raise ValueError("scrape_interval belongs to a target: give the URL of a metrics page")
+        return self
+
+
+class Scraping(Document):
+    """A server to be scraped at its metrics page from now on, for ``duration`` seconds."""
+
+    target: TargetUrl
+    duration: Duration
 
 
 class Finish(Document):
@@ -168,16 +203,31 @@ class Decision(Document):
 
 
 class SliReport(Document):
-    """One SLI against its SLO, in seconds (throughput: tokens/s)."""
+    """One SLI against its SLO, in seconds (throughput: tokens/s).
+
+    ``lower`` and ``upper`` are what the window's own requests leave open (buckets),
+    ``confidence_lower`` and ``confidence_upper`` where the deployment's own value lies at the
+    report's ``confidence``. ``uncertainty`` says why a verdict is not ``certain``: "buckets" (a
+    limit lies inside of one) or "sampling" (too few requests, of which about
+    ``requests_to_settle`` more would do). ``requests_over`` of ``requests`` took longer than the
+    threshold, where a bucket ends there.
+    """
 
     sli: str
     value: Number | None
     lower: Number | None
     upper: Number | None
+    confidence_lower: Number | None
+    confidence_upper: Number | None
     certain: bool
+    uncertainty: Uncertainty | None
+    requests_to_settle: int | None
     threshold: float
+    requests: float | None
+    requests_over: float | None
     violation_ratio: Number | None
     penalty: Number | None
+    penalty_interval: tuple[Number, Number] | None
     severity: Severity | None
     verdict: Verdict
     explanation: str
@@ -186,12 +236,14 @@ class SliReport(Document):
 class WindowReport(Document):
     """What the numbers were counted over; ``requests`` that finished in it, durations in seconds.
 
-    ``observed_start`` and ``observed_end`` are the scrapes around the window. ``unseen_head`` and
+    ``start`` is that of the load plus ``warmup``; ``observed_start`` and ``observed_end`` are the
+    scrapes around the window. ``unseen_head`` and
     ``unseen_tail`` are the parts of it that some instance has no scrape for.
     """
 
     start: Time
     end: Time | None
+    warmup: float
     observed_start: Time | None
     observed_end: Time | None
     requests: float
@@ -206,6 +258,9 @@ class Report(Document):
     """The score of an experiment with all that led to it.
 
     ``score`` is "Infinity" ("-Infinity" where maximised) on a hard fail and null without data;
+    ``score_interval`` is what the window's own requests leave open of it,
+    ``score_confidence_interval`` what the deployment can be at ``confidence``; ``standard_error``
+    is that of ``finite_score``. ``certain`` says whether all verdicts are.
     ``constraints`` holds a violation ratio for each SLI, feasible at or below 0.
     """
 
@@ -221,6 +276,10 @@ class Report(Document):
     penalty_multiplier: Number | None
     score: Number | None
     score_interval: tuple[Number, Number] | None
+    score_confidence_interval: tuple[Number, Number] | None
+    confidence: float
+    standard_error: Number | None
+    certain: bool
     finite_score: Number | None
     constraints: dict[str, Number | None]
     decision: Decision

@@ -38,7 +38,7 @@ def test_every_setting_is_documented_with_its_default() -> None:
     for name, default in known.items():
         text = shown[name]
         match default:
-            case None:
+            case None | ():
                 assert not text, name
             case bool():
                 assert text == str(default).lower(), name

@@ -38,6 +38,7 @@ def announced(process: ChildProcess) -> str:
 @pytest.fixture
 def vllm(tmp_path: Path) -> Iterator[str]:
     command = [sys.executable, "-u", "-m", "sloscore", "simulate", "--port", "0", "--rate", "30"]
+    command += ["--tensor-parallel", "4"]
     process = ChildProcess("vllm", command, tmp_path / "vllm.log")
     yield announced(process)
     process.stop()

@@ -75,7 +75,7 @@ SHAPES = (in_first, in_infinity, spread, with_holes, heavy_tailed, few)
 
 def make_histograms(seed: int) -> dict[str, Exposed]:
     """Histograms of every shape on every set of bounds, by the value of their label."""
-    chance = random.Random(seed)  # noqa: S311  test data, no secret
+    chance = random.Random(seed)
     made: dict[str, Exposed] = {}
     while len(made) < HISTOGRAMS:
         bounds = BOUNDS[len(made) % len(BOUNDS)]

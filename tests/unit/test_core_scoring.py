@@ -8,10 +8,13 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from sloscore.core import sli as slis
+from sloscore.core.histogram import Histogram
+from sloscore.core.judge import judge
+from sloscore.core.measured import measured_quantile
 from sloscore.core.nodata import NoData
 from sloscore.core.objective import Direction, Objective, Signal
 from sloscore.core.penalty import Slo, is_hard_fail, penalty
-from sloscore.core.scoring import HARD_VIOLATION, Score, Status, apply_penalty, combine, judge
+from sloscore.core.scoring import HARD_VIOLATION, Score, Status, apply_penalty, combine
 from sloscore.core.sli import RATE, Estimate, Sli
 from sloscore.core.verdict import Severity, Verdict
 
@@ -240,10 +243,18 @@ def test_the_score_interval_runs_from_the_best_to_the_worst_possible_value() -> 
 
 
 def test_an_explanation_says_value_threshold_interval_and_doubt() -> None:
-    estimate = Estimate(5.5, 5, 10, lower_open=True, requests=412)
+    data = Histogram((5.0, 10.0, math.inf), (367, 412, 412), 1500)
+    estimate = measured_quantile(data, 0.9, 0.95)
     assert judge(P90, Slo(5, 1, True, 0.2), estimate).explanation == (
-        "P90 of latency is 5.5 s, 10.0% over the threshold of 5 s; it lies in (5, 10] s "
-        "by the buckets of 412 requests, so the verdict is not certain."
+        "P90 of latency is 5.422 s, 8.4% over the threshold of 5 s: it lies in (5, 10] s, "
+        "45 of 412 requests took longer than 5 s; the verdict is not certain, because the hard "
+        "limit of 6 s lies inside that interval: give the server a bucket bound there."
+    )
+    assert judge(P90, Slo(5, 1), estimate).explanation == (
+        "P90 of latency is 5.422 s, 8.4% over the threshold of 5 s: it lies in (5, 10] s, "
+        "45 of 412 requests took longer than 5 s; the verdict is not certain, because 412 "
+        "requests tell only that the deployment's own lies in [0, 10] s (0.95 confidence): about "
+        "3761 more requests would settle it."
     )
 
 

@@ -193,14 +193,24 @@ tasks = st.fixed_dictionaries(
 )
 
 
+class Quoting(yaml.SafeDumper):
+    """Quotes all text: PyYAML leaves 1e100 bare, which YAML 1.2 reads as a number."""
+
+    def represent_text(self, text: str) -> yaml.Node:
+        return self.represent_scalar("tag:yaml.org,2002:str", text, style='"')
+
+
+Quoting.add_representer(str, Quoting.represent_text)
+
+
 @given(tasks)
 def test_a_valid_task_survives_json_and_yaml(data: dict[str, Any]) -> None:
     task = validate(TaskSpec, data)
     written = task.model_dump(mode="json")
     assert parse_task(json.dumps(data), "task.json") == task
     assert parse_task(json.dumps(written), "task.json") == task
-    assert parse_task(yaml.safe_dump(data), "task.yaml") == task
-    assert parse_task(yaml.safe_dump(written), "task.yaml") == task
+    assert parse_task(yaml.dump(data, Dumper=Quoting), "task.yaml") == task
+    assert parse_task(yaml.dump(written, Dumper=Quoting), "task.yaml") == task
     assert task.model_dump(mode="json") == written
 
 

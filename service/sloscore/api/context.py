@@ -9,7 +9,7 @@ from sloscore.evaluation.board import Board
 from sloscore.evaluation.loop import Evaluator
 from sloscore.experiments.store import ExperimentStore
 from sloscore.settings import Settings
-from sloscore.sources.base import MetricSource
+from sloscore.sources.base import RecordingSource
 from sloscore.telemetry import Telemetry
 
 
@@ -19,7 +19,7 @@ class Context:
 
     settings: Settings
     store: ExperimentStore
-    source: MetricSource
+    source: RecordingSource
     board: Board
     evaluator: Evaluator
     telemetry: Telemetry

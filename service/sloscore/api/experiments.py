@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 
+import structlog
 from aiohttp import web
 
 from sloscore.api.body import (
@@ -15,11 +16,15 @@ from sloscore.api.body import (
 )
 from sloscore.api.context import CONTEXT, Context
 from sloscore.core.objective import Objective
+from sloscore.core.samples import Target
 from sloscore.core.scoring import Status
-from sloscore.errors import LimitError, SpecError
+from sloscore.errors import LimitError, SourceError, SpecError
+from sloscore.evaluation.loop import plan_of
 from sloscore.evaluation.plan import plan_registration
 from sloscore.evaluation.report import report_failure
 from sloscore.experiments.model import FINAL, LIVE, Experiment, State, new_experiment
+from sloscore.experiments.recorded import documents_of
+from sloscore.sources.base import Snapshot
 from sloscore.wire import (
     Abort,
     ExperimentDocument,
@@ -30,6 +35,7 @@ from sloscore.wire import (
     to_milliseconds,
 )
 
+_log = structlog.get_logger()
 # Clocks of a tuner and of this service may differ by this many seconds.
 _CLOCK_TOLERANCE = 5.0
 
@@ -55,6 +61,8 @@ async def register(request: web.Request) -> web.Response:
     context = request.app[CONTEXT]
     registration = await read_body(request, Registration)
     plan = plan_registration(registration)
+    first = await _capture(context, plan.target)
+    # After the scrape, so that it is the window's baseline.
     now = to_milliseconds(context.clock())
     start = now if registration.start is None else registration.start
     longest = context.settings.evaluation.max_window
@@ -70,6 +78,7 @@ async def register(request: web.Request) -> web.Response:
         direction=plan.objective.direction,
         start=start,
         now=now,
+        scrapes={"start": documents_of(first)} if plan.target.url else None,
     )
     stored, created = await context.store.register(
         experiment, context.settings.limits.max_live_experiments
@@ -114,12 +123,14 @@ async def finish(request: web.Request) -> web.Response:
     if body.end is not None and body.end > now + _CLOCK_TOLERANCE:
         raise SpecError(["end: lies in the future; finish an experiment when its load has ended"])
     key = request.match_info["id"]
+    known = await context.store.get(key)
     end = body.end
     if end is None:
-        known = await context.store.get(key)
         end = known.end if known.end is not None else now
+    is_first = known.state is State.RUNNING
+    last = await _capture(context, plan_of(known).target) if is_first else ()
     try:
-        stored = await context.store.finish(key, end, now, body.base_score)
+        stored = await context.store.finish(key, end, now, body.base_score, documents_of(last))
     except ValueError as error:
         raise SpecError([str(error)]) from error
     context.evaluator.watch(stored)
@@ -155,6 +166,15 @@ async def score(request: web.Request) -> web.Response:
         # As it was stored: no later release changes a final score.
         return respond_stored(experiment.report)
     return respond(_current(context, experiment))
+
+
+async def _capture(context: Context, target: Target) -> Snapshot:
+    """A sample of a target that the service scrapes itself; empty where it does not answer now."""
+    try:
+        return await context.source.capture(target)
+    except SourceError as error:
+        _log.warning("target does not answer", experiment=target.key, error=str(error))
+        return ()
 
 
 def _body_of(registration: Registration) -> dict[str, object]:

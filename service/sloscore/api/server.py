@@ -19,6 +19,8 @@ from sloscore.evaluation.loop import Evaluator
 from sloscore.experiments.store import ExperimentStore
 from sloscore.settings import Settings
 from sloscore.sources.prometheus import PrometheusSource
+from sloscore.sources.routed import RoutedSource
+from sloscore.sources.scrape import ScrapeSource
 from sloscore.telemetry import Telemetry
 
 _log = structlog.get_logger()
@@ -42,7 +44,12 @@ async def running_service(
         stack.callback(listener.close)
         store = await ExperimentStore.open(settings.store.path)
         stack.push_async_callback(store.close)
-        source = PrometheusSource(settings.prometheus, telemetry.on_query)
+        source = RoutedSource(
+            PrometheusSource(settings.prometheus, telemetry.on_query)
+            if settings.prometheus.enabled
+            else None,
+            ScrapeSource(settings.scrape, telemetry.on_query, clock),
+        )
         stack.push_async_callback(source.close)
         board = Board(settings.evaluation.retention, settings.limits.max_exported_experiments)
         evaluator = Evaluator(store, source, board, settings.evaluation, telemetry, clock)
@@ -70,7 +77,8 @@ async def serve(settings: Settings, announce: Callable[[str], None]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with running_service(settings) as url:
-        _log.info("listening", url=url, prometheus=settings.prometheus.url)
+        prometheus = settings.prometheus
+        _log.info("listening", url=url, prometheus=prometheus.url if prometheus.enabled else None)
         announce(url)
         await stop.wait()
         _log.info("stopping")

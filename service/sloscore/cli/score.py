@@ -1,7 +1,7 @@
 """``sloscore score``: score numbers, or a past window of a deployment, without a service."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -9,6 +9,7 @@ from sloscore.cli.exits import FAILED, NO_DATA, OK
 
 if TYPE_CHECKING:
     from sloscore.settings import PrometheusSettings
+    from sloscore.spec.model import TaskSpec
     from sloscore.wire import Report, ScoreRequest
 
 
@@ -31,12 +32,15 @@ def _pairs(_: click.Context, option: click.Parameter, given: tuple[str, ...]) ->
       sloscore score --task task.yaml --base-score 3.0 --value latency_p90=5.5
       sloscore score --task task.yaml --prometheus http://127.0.0.1:9090 \\
         --selector instance=10.0.0.5:8000 --start 2026-01-31T12:00:00Z --end 2026-01-31T12:05:00Z
+      sloscore score --task task.yaml --target http://127.0.0.1:8000/metrics --for 60s
     \b
     Exit codes: 0 scored, 1 invalid input, 2 wrong usage, 3 hard SLO violation, 4 no data,
     5 the metric source failed.
     """
 )
-@click.option("--task", type=click.Path(path_type=Path), required=True, help="Task file.")
+@click.option(
+    "--task", "--slo", "task", type=click.Path(path_type=Path), required=True, help="Task file."
+)
 @click.option("--base-score", type=float, help="Score before penalties; measured in a window.")
 @click.option(
     "--value", "values", multiple=True, callback=_pairs, metavar="SLI=NUMBER",
@@ -49,6 +53,10 @@ def _pairs(_: click.Context, option: click.Parameter, given: tuple[str, ...]) ->
 @click.option("--server", help="Preset of the server's metrics. [default: the task's]")
 @click.option("--start", help="Start of the window, RFC 3339 or Unix seconds.")
 @click.option("--end", help="End of the window.")
+@click.option(
+    "--target", metavar="URL", help="Scrape this metrics page from now on, without Prometheus."
+)
+@click.option("--for", "duration", help="How long to scrape it, such as 60s.")
 @click.option(
     "--prometheus", envvar="SLOSCORE_PROMETHEUS_URL",
     help="URL of Prometheus. [default: the config's, or http://127.0.0.1:9090]",
@@ -70,11 +78,13 @@ def score(  # noqa: PLR0913  an option each
     server: str | None,
     start: str | None,
     end: str | None,
+    target: str | None,
+    duration: str | None,
     prometheus: str | None,
     config: Path | None,
     as_json: bool,
 ) -> None:
-    """Score numbers (--value, --base-score), or a past window (--start, --end)."""
+    """Score numbers (--value), a past window (--start, --end) or a server from now on (--target)."""
     import asyncio
     import time
 
@@ -82,16 +92,19 @@ def score(  # noqa: PLR0913  an option each
     from sloscore.settings import PrometheusSettings, SettingsFile
     from sloscore.spec.loader import load_model, load_task, validate
     from sloscore.spec.preset import resolve_server
-    from sloscore.tables import print_report
     from sloscore.wire import ScoreRequest
 
-    if bool(values or base_score is not None) == bool(start or end):
-        raise click.UsageError("give either --value and --base-score, or --start and --end")
-    if not (start or end) and (selector or server):
-        raise click.UsageError("--selector and --server belong to a window, not to --value")
-    if bool(start) != bool(end):
-        raise click.UsageError("a window needs both --start and --end")
+    _check_usage(
+        numbers=bool(values or base_score is not None),
+        window=(start, end),
+        target=(target, duration),
+        deployment=bool(selector or server),
+    )
     spec = load_task(task)
+    if target and duration:
+        spec = spec.model_copy(update={"server": server or spec.server})
+        report = _score_target(spec, target, duration)
+        _show(ctx, report, as_json=as_json)
     data: dict[str, object] = {"slo": spec.slo, "objective": spec.objective}
     if start and end:
         data["window"] = {"start": _time(start), "end": _time(end)}
@@ -110,11 +123,60 @@ def score(  # noqa: PLR0913  an option each
             access["url"] = prometheus
         settings = validate(PrometheusSettings, access, "--prometheus")
         report = asyncio.run(_score_window(request, settings))
+    _show(ctx, report, as_json=as_json)
+
+
+def _check_usage(
+    *,
+    numbers: bool,
+    window: tuple[str | None, str | None],
+    target: tuple[str | None, str | None],
+    deployment: bool,
+) -> None:
+    if [numbers, any(window), any(target)].count(True) != 1:
+        raise click.UsageError(
+            "give one of --value with --base-score, --start with --end, or --target with --for"
+        )
+    if numbers and deployment:
+        raise click.UsageError("--selector and --server belong to a window, not to --value")
+    if any(window) and not all(window):
+        raise click.UsageError("a window needs both --start and --end")
+    if any(target) and not all(target):
+        raise click.UsageError("scraping needs both --target and --for")
+
+
+def _show(ctx: click.Context, report: "Report", *, as_json: bool) -> NoReturn:
+    from sloscore.tables import print_report
+
     if as_json:
         click.echo(report.model_dump_json(indent=2))
     else:
         print_report(report)
     ctx.exit({"FAILED": FAILED, "NO_DATA": NO_DATA}.get(report.status, OK))
+
+
+def _score_target(task: "TaskSpec", url: str, duration: str) -> "Report":
+    import asyncio
+
+    from sloscore.evaluation.direct import score_for
+    from sloscore.evaluation.plan import plan_target
+    from sloscore.settings import ScrapeSettings
+    from sloscore.sources.scrape import ScrapeSource
+    from sloscore.spec.loader import validate
+    from sloscore.wire import Scraping
+
+    scraping = validate(Scraping, {"target": url, "duration": duration}, "")
+    plan = plan_target(task, scraping.target, min(1.0, scraping.duration))
+
+    async def run() -> "Report":
+        source = ScrapeSource(ScrapeSettings())
+        try:
+            return await score_for(source, plan, scraping.duration)
+        finally:
+            await source.close()
+
+    click.echo(f"Scraping {url} for {scraping.duration:g} s", err=True)
+    return asyncio.run(run())
 
 
 async def _score_window(request: "ScoreRequest", settings: "PrometheusSettings") -> "Report":

@@ -33,6 +33,10 @@ import click
     help="URL of Prometheus. [default: http://127.0.0.1:9090]",
 )
 @click.option(
+    "--no-prometheus", is_flag=True,
+    help="Run without one: every experiment names its server's metrics page.",
+)  # fmt: skip
+@click.option(
     "--store",
     envvar="SLOSCORE_STORE",
     help="SQLite file of the experiments. [default: sloscore.db]",
@@ -49,6 +53,7 @@ def serve(  # noqa: PLR0913  an option each
     host: str | None,
     port: int | None,
     prometheus: str | None,
+    no_prometheus: bool,
     store: str | None,
     interval: str | None,
     log_format: str,
@@ -73,6 +78,7 @@ def serve(  # noqa: PLR0913  an option each
         ("listen", "host"): host,
         ("listen", "port"): port,
         ("prometheus", "url"): prometheus,
+        ("prometheus", "enabled"): False if no_prometheus else None,
         ("store", "path"): store,
         ("evaluation", "interval"): interval,
         ("auth", "token"): os.environ.get("SLOSCORE_TOKEN") or None,

@@ -2,27 +2,34 @@
 
 import math
 
-from sloscore.core.penalty import Slo, violation_ratio
+from sloscore.core.penalty import Slo, hard_limit, violation_ratio
 from sloscore.core.sli import Estimate, Sli
-from sloscore.core.verdict import Verdict
+from sloscore.core.verdict import Uncertainty, Verdict, verdict_at
 
 
-def explain(sli: Sli, slo: Slo, estimate: Estimate, verdict: Verdict, *, certain: bool) -> str:
-    """The sentence for an SLI that has a value."""
+def explain(
+    sli: Sli, slo: Slo, estimate: Estimate, uncertainty: Uncertainty | None, more: int | None
+) -> str:
+    """The sentence for an SLI that has a value; ``more`` requests would settle its verdict."""
     unit = sli.signal.unit
-    standing = _standing(estimate.value, slo, verdict, unit)
-    text = f"{sli.title} is {estimate.value:.4g} {unit}, {standing}"
-    if estimate.lower < estimate.upper:
-        text += f"; it lies in {_interval(estimate)} {unit}"
-        if estimate.requests is not None:
-            text += f" by the buckets of {estimate.requests:.0f} requests"
-    if not certain:
-        text += ", so the verdict is not certain"
+    text = f"{sli.title} is {estimate.value:.4g} {unit}, {_standing(estimate.value, slo, unit)}"
+    if evidence := _evidence(estimate, slo, unit):
+        text += f": {evidence}"
+    if uncertainty is Uncertainty.BUCKETS:
+        text += (
+            f"; the verdict is not certain, because {_limits_inside(estimate, slo, unit)}: "
+            "give the server a bucket bound there"
+        )
+    elif uncertainty is Uncertainty.SAMPLING:
+        text += f"; the verdict is not certain, because {_by_chance(estimate, unit)}"
+        if more is not None:
+            text += f": about {more} more requests would settle it"
     return text + "."
 
 
-def _standing(value: float, slo: Slo, verdict: Verdict, unit: str) -> str:
+def _standing(value: float, slo: Slo, unit: str) -> str:
     threshold = f"the {'minimum' if slo.is_minimum else 'threshold'} of {slo.threshold:g} {unit}"
+    verdict = verdict_at(value, slo)
     if verdict is Verdict.MET:
         return f"{'at or above' if slo.is_minimum else 'at or under'} {threshold}"
     share = violation_ratio(value, slo)
@@ -32,7 +39,49 @@ def _standing(value: float, slo: Slo, verdict: Verdict, unit: str) -> str:
     return text
 
 
-def _interval(estimate: Estimate) -> str:
-    opening = "(" if estimate.lower_open else "["
-    closing = "inf)" if math.isinf(estimate.upper) else f"{estimate.upper:g}]"
-    return f"{opening}{estimate.lower:g}, {closing}"
+def _evidence(estimate: Estimate, slo: Slo, unit: str) -> str:
+    """What was counted: where the value lies, and how many requests were over a limit."""
+    parts = []
+    if estimate.lower < estimate.upper:
+        opening = "(" if estimate.lower_open else "["
+        parts.append(f"it lies in {_interval(opening, estimate.lower, estimate.upper)} {unit}")
+    total = estimate.requests
+    if total is not None and not slo.is_minimum:
+        over = estimate.count_over(slo.threshold)
+        limit = slo.threshold
+        if over is None and estimate.lower < estimate.upper:
+            limit = estimate.lower
+            over = estimate.count_over(limit)
+        if over is not None:
+            parts.append(f"{over:.0f} of {total:.0f} requests took longer than {limit:g} {unit}")
+        elif parts:
+            parts.append(f"{total:.0f} requests")
+    return ", ".join(parts)
+
+
+def _limits_inside(estimate: Estimate, slo: Slo, unit: str) -> str:
+    limits = [("threshold", slo.threshold)]
+    if slo.hard_fail:
+        limits.append(("hard limit", hard_limit(slo)))
+    inside = [
+        f"the {name} of {limit:g} {unit}"
+        for name, limit in limits
+        if estimate.lower < limit < estimate.upper
+    ]
+    which = " and ".join(inside) or "a limit"
+    return f"{which} {'lie' if len(inside) > 1 else 'lies'} inside that interval"
+
+
+def _by_chance(estimate: Estimate, unit: str) -> str:
+    low, high = estimate.sampled or (estimate.lower, estimate.upper)
+    opening = "(" if low > 0 else "["
+    where = _interval(opening, low, high)
+    return (
+        f"{estimate.requests or 0:.0f} requests tell only that the deployment's own lies in "
+        f"{where} {unit} ({estimate.confidence or 0:.4g} confidence)"
+    )
+
+
+def _interval(opening: str, low: float, high: float) -> str:
+    closing = "inf)" if math.isinf(high) else f"{high:.4g}]"
+    return f"{opening}{low:.4g}, {closing}"

@@ -34,6 +34,12 @@ def is_violated(value: float, slo: Slo) -> bool:
     return value < slo.threshold if slo.is_minimum else value > slo.threshold
 
 
+def hard_limit(slo: Slo) -> float:
+    """The value from which on a violation reaches ``fail_ratio``."""
+    over = -slo.fail_ratio if slo.is_minimum else slo.fail_ratio
+    return slo.threshold * (1 + over)
+
+
 def penalty(value: float, slo: Slo, steepness: float = DEFAULT_STEEPNESS) -> float:
     """``weight * exp(violation_ratio / steepness)`` past the threshold, 0 at or within it.
 
@@ -51,7 +57,14 @@ def is_hard_fail(value: float, slo: Slo) -> bool:
     """Whether a violation reaches ``fail_ratio`` (inclusive, tolerant of float rounding)."""
     if not slo.hard_fail or not is_violated(value, slo):
         return False
-    ratio = violation_ratio(value, slo)
-    return ratio >= slo.fail_ratio or math.isclose(
-        ratio, slo.fail_ratio, rel_tol=_RELATIVE_TOLERANCE, abs_tol=_ABSOLUTE_TOLERANCE
+    return violation_ratio(value, slo) >= slo.fail_ratio or is_at_hard_limit(value, slo)
+
+
+def is_at_hard_limit(value: float, slo: Slo) -> bool:
+    """Whether the violation is ``fail_ratio`` itself, but for the rounding of floats."""
+    return math.isclose(
+        violation_ratio(value, slo),
+        slo.fail_ratio,
+        rel_tol=_RELATIVE_TOLERANCE,
+        abs_tol=_ABSOLUTE_TOLERANCE,
     )

@@ -6,6 +6,9 @@ from enum import StrEnum
 
 from sloscore.core.histogram import Histogram
 
+# Exporters round their start time differently from scrape to scrape.
+_PROCESS_START_TOLERANCE = 0.5
+
 Labels = tuple[tuple[str, str], ...]
 LabelValues = tuple[tuple[str, tuple[str, ...]], ...]
 
@@ -49,12 +52,15 @@ class Target:
     """The deployment of one experiment: ``key`` is the experiment's id.
 
     ``selector`` holds label equality pairs sorted by label; series of the ``families`` that carry
-    all of them belong to the target.
+    all of them belong to the target. ``url`` is that of the server's metrics page where it is to
+    be scraped directly, every ``scrape_interval`` seconds (None: as the source is set).
     """
 
     key: str
     selector: Labels
     families: tuple[Family, ...]
+    url: str | None = None
+    scrape_interval: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,3 +86,21 @@ class InstanceSample:
     process_start: float | None = None
     histograms: Mapping[Child, Histogram] = field(default_factory=dict)
     counters: Mapping[Child, float] = field(default_factory=dict)
+
+    def is_restarted_since(self, before: "InstanceSample") -> bool:
+        """Whether the process is another one: it says so, a child fell, or a child is gone.
+
+        Judged on everything that the instance exposes at once, as single buckets can overtake their
+        old value within one scrape interval.
+        """
+        if before.process_start is not None and self.process_start is not None:
+            moved = abs(self.process_start - before.process_start)
+            if moved > _PROCESS_START_TOLERANCE:
+                return True
+        for child, histogram in before.histograms.items():
+            later = self.histograms.get(child)
+            if later is None or later.bounds != histogram.bounds or later.falls_below(histogram):
+                return True
+        return any(
+            self.counters.get(child, -1.0) < value for child, value in before.counters.items()
+        )

@@ -5,13 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sloscore.core import penalty as slo_penalty
-from sloscore.core.explain import explain
+from sloscore.core.judge import Range, SliResult
 from sloscore.core.nodata import NoData
 from sloscore.core.objective import Direction
-from sloscore.core.penalty import DEFAULT_STEEPNESS, Slo
-from sloscore.core.sli import Estimate, Sli
-from sloscore.core.verdict import Severity, Verdict, severity_of, verdict_at
+from sloscore.core.penalty import DEFAULT_STEEPNESS
+from sloscore.core.verdict import Verdict
 
 HARD_VIOLATION = "Hard SLO violation"
 
@@ -34,36 +32,13 @@ class Interval:
 
 
 @dataclass(frozen=True, slots=True)
-class SliResult:
-    """One SLI against its SLO; ratio, penalty and their interval are None without data.
-
-    ``penalty_interval`` and ``verdict_interval`` hold what the best and the worst possible value
-    would give, in this order.
-    """
-
-    sli: Sli
-    slo: Slo
-    estimate: Estimate | NoData
-    verdict: Verdict
-    severity: Severity | None
-    violation_ratio: float | None
-    penalty: float | None
-    penalty_interval: tuple[float, float] | None
-    verdict_interval: tuple[Verdict, Verdict] | None
-    explanation: str
-
-    @property
-    def certain(self) -> bool:
-        """Whether the verdict is the same wherever in its interval the true value lies."""
-        return self.verdict_interval is not None and len(set(self.verdict_interval)) == 1
-
-
-@dataclass(frozen=True, slots=True)
 class Score:
     """The score of an experiment with everything that led to it.
 
     ``score`` is None without data, and infinite on a hard fail (+inf where minimised, -inf where
     maximised); ``finite_score`` is what the formula gives when hard fails are left aside;
+    ``interval`` is what the window's own requests leave open of the score, ``sampled_interval``
+    what the deployment's behaviour can be; ``error`` is the standard error of ``finite_score``.
     ``constraints`` maps an SLI's id to its violation ratio, which is feasible at or below 0.
     """
 
@@ -74,7 +49,9 @@ class Score:
     penalty: float | None
     score: float | None
     interval: Interval | None
+    sampled_interval: Interval | None
     finite_score: float | None
+    error: float | None
     slis: tuple[SliResult, ...]
 
     @property
@@ -102,44 +79,20 @@ def apply_penalty(base: float, penalty: float, direction: Direction) -> float:
     return math.inf if math.isinf(penalty) else base * (1 + penalty)
 
 
-def judge(
-    sli: Sli, slo: Slo, estimate: Estimate | NoData, steepness: float = DEFAULT_STEEPNESS
-) -> SliResult:
-    """One SLI against its SLO: the verdict at its value and at both ends of its interval."""
-    if isinstance(estimate, NoData):
-        return _no_data(sli, slo, estimate)
-    worst = estimate.lower if slo.is_minimum else estimate.upper
-    best = estimate.upper if slo.is_minimum else estimate.least
-    if math.isinf(worst) and not slo_penalty.is_violated(best, slo):
-        beyond = f"it lies above the last bucket bound, {estimate.lower:g} {sli.signal.unit}"
-        return _no_data(sli, slo, NoData(f"{beyond}, which does not reach the threshold"))
-    value = max(estimate.value, estimate.least)
-    verdict = verdict_at(value, slo)
-    ratio = slo_penalty.violation_ratio(value, slo)
-    verdicts = (verdict_at(best, slo), verdict_at(worst, slo))
-    return SliResult(
-        sli=sli,
-        slo=slo,
-        estimate=estimate,
-        verdict=verdict,
-        severity=severity_of(verdict, ratio),
-        violation_ratio=ratio,
-        penalty=slo_penalty.penalty(value, slo, steepness),
-        penalty_interval=(
-            slo_penalty.penalty(best, slo, steepness),
-            slo_penalty.penalty(worst, slo, steepness),
-        ),
-        verdict_interval=verdicts,
-        explanation=explain(sli, slo, estimate, verdict, certain=verdicts[0] is verdicts[1]),
-    )
-
-
-def combine(base: float | NoData, direction: Direction, slis: Sequence[SliResult]) -> Score:
+def combine(
+    base: float | NoData,
+    direction: Direction,
+    slis: Sequence[SliResult],
+    *,
+    steepness: float = DEFAULT_STEEPNESS,
+    base_error: float | None = 0.0,
+) -> Score:
     """All SLIs and the base score as one score.
 
     A hard fail outranks missing data elsewhere: what is known to fail has failed. Missing data
     outranks everything else: a score is a number only when all of it was measured.
-    Raises ValueError for a base that is negative, infinite or NaN.
+    ``base_error`` is the base's standard error. Raises ValueError for a base that is negative,
+    infinite or NaN.
     """
     known = None if isinstance(base, NoData) else base
     penalties = [result.penalty for result in slis]
@@ -164,24 +117,13 @@ def combine(base: float | NoData, direction: Direction, slis: Sequence[SliResult
         base=known,
         penalty=total,
         score=score,
-        interval=_interval(known, direction, slis),
+        interval=_interval(known, direction, [r.by_buckets for r in slis]),
+        sampled_interval=_interval(known, direction, [r.by_sampling for r in slis]),
         finite_score=finite,
+        error=_error(
+            known, total, direction, base_error, [r.penalty_error(steepness) for r in slis]
+        ),
         slis=tuple(slis),
-    )
-
-
-def _no_data(sli: Sli, slo: Slo, missing: NoData) -> SliResult:
-    return SliResult(
-        sli=sli,
-        slo=slo,
-        estimate=missing,
-        verdict=Verdict.NO_DATA,
-        severity=None,
-        violation_ratio=None,
-        penalty=None,
-        penalty_interval=None,
-        verdict_interval=None,
-        explanation=f"{sli.title} is unknown: {missing.reason}.",
     )
 
 
@@ -195,16 +137,33 @@ def _total(penalties: Sequence[float | None]) -> float | None:
 
 
 def _interval(
-    base: float | None, direction: Direction, slis: Sequence[SliResult]
+    base: float | None, direction: Direction, ranges: Sequence[Range | None]
 ) -> Interval | None:
     ends = []
     for end in (0, 1):
-        verdicts = [result.verdict_interval[end] for result in slis if result.verdict_interval]
-        total = _total([r.penalty_interval and r.penalty_interval[end] for r in slis])
+        total = _total([None if known is None else known.penalties[end] for known in ranges])
         if base is None or total is None:
             return None
-        if Verdict.HARD_FAIL in verdicts:
+        if any(known and known.verdicts[end] is Verdict.HARD_FAIL for known in ranges):
             ends.append(-math.inf if direction is Direction.MAXIMIZE else math.inf)
         else:
             ends.append(apply_penalty(base, total, direction))
     return Interval(min(ends), max(ends))
+
+
+def _error(
+    base: float | None,
+    penalty: float | None,
+    direction: Direction,
+    base_error: float | None,
+    errors: Sequence[float | None],
+) -> float | None:
+    """Standard error of the score: linearised, all errors taken to point the same way."""
+    penalty_error = _total(errors)
+    if base is None or penalty is None or base_error is None or penalty_error is None:
+        return None
+    if math.isinf(penalty):
+        return None
+    if direction is Direction.MAXIMIZE:
+        return (base_error + base * (penalty_error / (1 + penalty))) / (1 + penalty)
+    return base_error * (1 + penalty) + base * penalty_error

@@ -2,11 +2,15 @@
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from sloscore.core.nodata import NoData
 from sloscore.core.objective import Signal
+
+if TYPE_CHECKING:
+    from sloscore.core.histogram import Histogram
 
 MEAN = "mean"
 RATE = "rate"
@@ -60,10 +64,14 @@ class Sli:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A measured value with the interval that it lies in, in the SLI's unit.
+    """A measured value with the intervals that it lies in, in the SLI's unit.
 
-    ``lower_open`` says that the true value is above ``lower``, not at it: a request counted in the
-    bucket (5, 10] took longer than 5 s.
+    ``lower`` and ``upper`` are what the window's own requests leave open, as buckets do;
+    ``lower_open`` says that the value is above ``lower``, not at it: a request counted in the
+    bucket (5, 10] took longer than 5 s. ``sampled`` is where the deployment's own value lies at
+    ``confidence``, of which the window's requests are a sample (None: nothing was sampled); its
+    lower end is exclusive where it is above 0. ``error`` is the standard error of the value.
+    ``histogram`` is what it was measured on.
     """
 
     value: float
@@ -71,6 +79,10 @@ class Estimate:
     upper: float
     lower_open: bool = False
     requests: float | None = None
+    sampled: tuple[float, float] | None = None
+    confidence: float | None = None
+    error: float | None = None
+    histogram: "Histogram | None" = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if not self.lower <= self.value <= self.upper:
@@ -87,6 +99,23 @@ class Estimate:
         if self.lower_open and self.lower < self.upper:
             return math.nextafter(self.lower, math.inf)
         return self.lower
+
+    @property
+    def widest(self) -> tuple[float, float]:
+        """Least and largest value by buckets and sampling together."""
+        if self.sampled is None:
+            return self.least, self.upper
+        low, high = self.sampled
+        if low > 0:
+            low = math.nextafter(low, math.inf)
+        return min(self.least, low), max(self.upper, high)
+
+    def count_over(self, limit: float) -> float | None:
+        """Requests over a limit; None where no bucket ends there."""
+        if self.histogram is None:
+            return None
+        within = self.histogram.count_at_or_under(limit)
+        return None if within is None else self.histogram.count - within
 
 
 def given(value: float | None) -> Estimate | NoData:

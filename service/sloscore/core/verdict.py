@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from sloscore.core.penalty import SEVERE_RATIO, Slo, is_hard_fail, is_violated
+from sloscore.core.penalty import SEVERE_RATIO, Slo, is_at_hard_limit, is_hard_fail, is_violated
 
 
 class Verdict(StrEnum):
@@ -12,6 +12,20 @@ class Verdict(StrEnum):
     VIOLATED = "violated"
     HARD_FAIL = "hard_fail"
     NO_DATA = "no_data"
+
+
+class HardFailOn(StrEnum):
+    """Whether a hard fail is told by the estimate, or only where all that is possible says so."""
+
+    ESTIMATE = "estimate"
+    CERTAIN = "certain"
+
+
+class Uncertainty(StrEnum):
+    """Why a verdict is not certain: a limit lies inside a bucket, or there are too few requests."""
+
+    BUCKETS = "buckets"
+    SAMPLING = "sampling"
 
 
 class Severity(StrEnum):
@@ -27,6 +41,17 @@ def verdict_at(value: float, slo: Slo) -> Verdict:
     if is_hard_fail(value, slo):
         return Verdict.HARD_FAIL
     return Verdict.VIOLATED if is_violated(value, slo) else Verdict.MET
+
+
+def verdict_within(value: float, slo: Slo) -> Verdict:
+    """The verdict if the SLI's value comes close to ``value`` from the better side.
+
+    A bucket (5, 6] whose end is the hard limit holds values that do not reach it.
+    """
+    verdict = verdict_at(value, slo)
+    if verdict is Verdict.HARD_FAIL and is_at_hard_limit(value, slo):
+        return Verdict.VIOLATED
+    return verdict
 
 
 def severity_of(verdict: Verdict, ratio: float) -> Severity | None:

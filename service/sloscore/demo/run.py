@@ -15,6 +15,7 @@ from sloscore.demo.candidates import CANDIDATES, TASK
 from sloscore.demo.screen import Screen, summary, table
 from sloscore.demo.stack import Stack, running_stack
 from sloscore.demo.tuner import Tuner
+from sloscore.tables import remarks
 from sloscore.wire import Report
 
 _LOOK_SECONDS = 1.0
@@ -49,18 +50,25 @@ def _run(place: Path, load_seconds: float, *, keep: bool) -> None:
 async def _score(stack: Stack, load_seconds: float) -> None:
     names = [candidate.name for candidate in CANDIDATES]
     async with Tuner(stack.service) as tuner:
-        for address in stack.servers.values():
-            await stack.prometheus.wait_for_scrape(address, after=0)
+        if stack.prometheus is not None:
+            for address in stack.servers.values():
+                await stack.prometheus.wait_for_scrape(address, after=0)
         _say(f"Registering {len(names)} experiments at {stack.service}, as a tuner would")
         for candidate in CANDIDATES:
-            address = stack.servers[candidate.name]
-            await tuner.register(candidate.name, TASK, candidate.kind, address)
+            deployment = _deployment(stack, stack.servers[candidate.name])
+            await tuner.register(candidate.name, TASK, candidate.kind, deployment)
         _say(f"Scoring them while {load_seconds:g} s of load run\n")
         await _watch(tuner, names, load_seconds)
         _say("The load has ended; waiting for the scrapes that close the windows\n")
         for name in names:
             await tuner.finish(name)
         _tell_final([await tuner.final_score(name) for name in names])
+
+
+def _deployment(stack: Stack, address: str) -> dict[str, object]:
+    if stack.prometheus is not None:
+        return {"selector": {"instance": address}}
+    return {"target": f"http://{address}/metrics", "scrape_interval": "1s"}
 
 
 async def _watch(tuner: Tuner, names: list[str], load_seconds: float) -> None:
@@ -77,9 +85,8 @@ def _tell_final(reports: list[Report]) -> None:
     for line in table(reports):
         click.echo(line)
     for report in reports:
-        for sli in report.slis:
-            if sli.verdict in {"violated", "hard_fail"}:
-                click.echo(f"{report.experiment}: {sli.explanation}")
+        for sentence in remarks(report):
+            click.echo(f"{report.experiment}: {sentence}")
     click.echo("\nFinal scores (lower is better):")
     for report in sorted(reports, key=_badness):
         click.echo(f"  {report.experiment or '':<20} {summary(report)}")
@@ -91,13 +98,16 @@ def _badness(report: Report) -> tuple[bool, float]:
 
 def _tell_urls(stack: Stack) -> None:
     click.echo("\nTo open in a browser:")
-    for what, url in (
-        ("the service's page", f"{stack.service}/"),
-        ("ranking of the task", f"{stack.service}/api/v1/tasks/demo"),
-        ("a whole report", f"{stack.service}/api/v1/experiments/{CANDIDATES[1].name}/score"),
-        ("gauges", f"{stack.service}/metrics"),
-        ("penalties in Prometheus", f"{stack.prometheus.url}/graph?g0.expr=sloscore_sli_penalty"),
-    ):
+    urls = {
+        "the service's page": f"{stack.service}/",
+        "ranking of the task": f"{stack.service}/api/v1/tasks/demo",
+        "a whole report": f"{stack.service}/api/v1/experiments/{CANDIDATES[1].name}/score",
+        "gauges": f"{stack.service}/metrics",
+    }
+    if stack.prometheus is not None:
+        graph = f"{stack.prometheus.url}/graph?g0.expr=sloscore_sli_penalty"
+        urls["penalties in Prometheus"] = graph
+    for what, url in urls.items():
         click.echo(f"  {what:<24} {url}")
 
 

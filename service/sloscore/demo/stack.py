@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from sloscore.demo.candidates import CANDIDATES
+from sloscore.errors import SloscoreError
 from sloscore.simulate.fetch import ensure_prometheus
 from sloscore.simulate.process import ChildProcess
 from sloscore.simulate.prometheus import PrometheusProcess
@@ -22,10 +23,13 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """Addresses of what runs: servers by their candidate's name, and two URLs."""
+    """Addresses of what runs: servers by their candidate's name, and the service's URL.
+
+    ``prometheus`` is None where none can be had: the service then scrapes the servers itself.
+    """
 
     servers: dict[str, str]
-    prometheus: PrometheusProcess
+    prometheus: PrometheusProcess | None
     service: str
 
 
@@ -36,7 +40,7 @@ def running_stack(place: Path, say: Say) -> Iterator[Stack]:
     ``say`` gets a line for each step. Raises SloscoreError where one cannot start.
     """
     say("Finding a Prometheus")
-    binary = ensure_prometheus(say=lambda line: say(f"  {line}"))
+    binary = _find_prometheus(say)
     with ExitStack() as stack:
         say(f"Starting {len(CANDIDATES)} simulated inference servers under load")
         servers = {}
@@ -48,19 +52,35 @@ def running_stack(place: Path, say: Say) -> Iterator[Stack]:
             stack.callback(process.stop)
             servers[candidate.name] = _announced(process, _SERVER_URL)
             say(f"  {servers[candidate.name]}  {candidate.name}: {candidate.story}")
-        say(f"Starting Prometheus ({binary}), which scrapes them every {SCRAPE_SECONDS:g} s")
-        prometheus = PrometheusProcess(binary, place / "prometheus", SCRAPE_SECONDS)
-        prometheus.add_targets("inference", list(servers.values()))
-        prometheus.start()
-        stack.callback(prometheus.stop)
+        prometheus = None
+        if binary is not None:
+            say(f"Starting Prometheus ({binary}), which scrapes them every {SCRAPE_SECONDS:g} s")
+            prometheus = PrometheusProcess(binary, place / "prometheus", SCRAPE_SECONDS)
+            prometheus.add_targets("inference", list(servers.values()))
+            prometheus.start()
+            stack.callback(prometheus.stop)
         say("Starting the service")
         command = _sloscore("serve", "--port", "0", "--interval", "1s")
-        command += ["--prometheus", prometheus.url, "--store", str(place / "sloscore.db")]
-        process = ChildProcess("sloscore serve", command, place / "service.log")
+        command += ["--prometheus", prometheus.url] if prometheus else ["--no-prometheus"]
+        process = ChildProcess(
+            "sloscore serve",
+            [*command, "--store", str(place / "sloscore.db")],
+            place / "service.log",
+        )
         stack.callback(process.stop)
         service = _announced(process, _SERVICE_URL)
-        prometheus.add_targets("sloscore", [service.removeprefix("http://")])
+        if prometheus is not None:
+            prometheus.add_targets("sloscore", [service.removeprefix("http://")])
         yield Stack(servers, prometheus, service)
+
+
+def _find_prometheus(say: Say) -> Path | None:
+    try:
+        return ensure_prometheus(say=lambda line: say(f"  {line}"))
+    except SloscoreError as error:
+        say(f"  {error}")
+        say("Going on without one: the service scrapes the servers itself")
+        return None
 
 
 def _sloscore(*arguments: str) -> list[str]:

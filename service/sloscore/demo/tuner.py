@@ -25,9 +25,11 @@ class Tuner:
     async def __aexit__(self, *_: object) -> None:
         await self._session.close()
 
-    async def register(self, name: str, task: Mapping[str, Any], server: str, address: str) -> None:
-        """The load has started: score what this server does from now on."""
-        body = {"id": name, "task": task, "server": server, "selector": {"instance": address}}
+    async def register(
+        self, name: str, task: Mapping[str, Any], server: str, deployment: Mapping[str, Any]
+    ) -> None:
+        """The load has started: score what this deployment does from now on."""
+        body = {"id": name, "task": task, "server": server, **deployment}
         await self._call("POST", self._api, body)
 
     async def score(self, name: str) -> Report:

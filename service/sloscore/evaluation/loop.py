@@ -15,9 +15,10 @@ from sloscore.evaluation.plan import Plan, plan_registration
 from sloscore.evaluation.settle import FINAL_STATE, settle
 from sloscore.evaluation.tick import Live, batches, evaluate, report_outage
 from sloscore.experiments.model import Experiment, State
+from sloscore.experiments.recorded import kept_samples
 from sloscore.experiments.store import ExperimentStore
 from sloscore.settings import EvaluationSettings
-from sloscore.sources.base import MetricSource
+from sloscore.sources.base import RecordingSource
 from sloscore.telemetry import Telemetry
 from sloscore.wire import Registration, Report, to_milliseconds
 
@@ -32,7 +33,7 @@ class Evaluator:
     def __init__(  # noqa: PLR0913, PLR0917  the parts of the service meet here
         self,
         store: ExperimentStore,
-        source: MetricSource,
+        source: RecordingSource,
         board: Board,
         settings: EvaluationSettings,
         telemetry: Telemetry,
@@ -76,9 +77,13 @@ class Evaluator:
         """Follow an experiment in the state that the store has it in; idempotent."""
         if experiment.state is State.RUNNING:
             if experiment.id not in self._running:
-                self._running[experiment.id] = Live(plan_of(experiment), experiment.start)
+                live = Live.of(plan_of(experiment), experiment.start)
+                self._source.restore(live.target, kept_samples(experiment.scrapes))
+                self._running[experiment.id] = live
         elif experiment.state is State.SETTLING:
             self._running.pop(experiment.id, None)
+            target = plan_of(experiment).target
+            self._source.restore(target, kept_samples(experiment.scrapes))
             self._ended[experiment.id] = experiment
             self._settle_ended()
         else:
@@ -147,6 +152,7 @@ class Evaluator:
             report = await settle(self._source, plan, experiment, self._settings, self._clock)
             await self._finalize(experiment, report)
             self._ended.pop(experiment.id, None)
+            self._source.forget(experiment.id)
         finally:
             self._settling.pop(experiment.id, None)
 
@@ -181,6 +187,7 @@ class Evaluator:
         self._board.post_final(experiment.id, report, experiment.updated_at)
 
     def _forget(self, key: str) -> None:
+        self._source.forget(key)
         self._running.pop(key, None)
         self._ended.pop(key, None)
         task = self._settling.pop(key, None)

@@ -2,6 +2,8 @@
 
 import math
 
+from sloscore.core.confidence import DEFAULT_CONFIDENCE
+from sloscore.core.measured import measured_mean, measured_quantile
 from sloscore.core.nodata import NoData
 from sloscore.core.objective import Objective, Signal
 from sloscore.core.sli import MEAN, RATE, Estimate, Sli, minimum_requests
@@ -21,12 +23,15 @@ def measure(
     sli: Sli,
     counts: WindowCounts,
     window: tuple[float, float],
+    *,
+    confidence: float = DEFAULT_CONFIDENCE,
     min_requests: int | None = None,
 ) -> Estimate | NoData:
     """What the window's counts say of one SLI, in seconds (throughput: tokens/s).
 
     ``window`` is the load's start and end in Unix seconds. Fewer requests than the statistic needs
-    (``min_requests`` overrides how many) are no data.
+    (``min_requests`` overrides how many) are no data. ``confidence`` is that of the interval that
+    sampling leaves open.
     """
     if counts.instances == 0:
         return NoData("the selector matched no series of this server's metrics in the window")
@@ -40,12 +45,14 @@ def measure(
         return NoData(
             f"{histogram.count:.0f} requests are too few for {sli.statistic}, which needs {needed}"
         )
-    return histogram.mean() if sli.quantile is None else histogram.quantile(sli.quantile)
+    if sli.quantile is None:
+        return measured_mean(histogram, confidence)
+    return measured_quantile(histogram, sli.quantile, confidence)
 
 
 def measure_base(
     objective: Objective, counts: WindowCounts, window: tuple[float, float]
-) -> float | NoData:
+) -> Estimate | NoData:
     """The objective's value over the window: a mean in seconds, or tokens/s."""
     signal = objective.signal
     statistic = RATE if signal is Signal.THROUGHPUT else MEAN
@@ -54,7 +61,7 @@ def measure_base(
         return estimate
     if not 0 <= estimate.value < math.inf:
         return NoData(f"the {statistic} of {signal} came out as {estimate.value}")
-    return estimate.value
+    return estimate
 
 
 def _throughput(counts: WindowCounts, window: tuple[float, float]) -> Estimate | NoData:

@@ -25,6 +25,9 @@ async def score_past(
         raise SpecError(["window.end: lies in the future; register an experiment for a live score"])
     if end - start > settings.max_window:
         raise SpecError([f"window: is longer than the {settings.max_window:g} s that are allowed"])
+    start += plan.warmup
+    if start >= end:
+        raise SpecError([f"slo.warmup: {plan.warmup:g} s leave nothing of the window"])
     until = min(now, end + settings.closing_wait)
     window = await replay(source, plan.target, start, end, until)
     return report_window(

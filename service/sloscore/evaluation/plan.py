@@ -1,11 +1,13 @@
 """What has to be read and judged for an experiment, worked out once from its documents."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from sloscore.core.confidence import DEFAULT_CONFIDENCE
 from sloscore.core.objective import Objective
 from sloscore.core.penalty import DEFAULT_STEEPNESS, Slo
 from sloscore.core.samples import Target
 from sloscore.core.sli import Sli
+from sloscore.core.verdict import HardFailOn
 from sloscore.errors import SpecError
 from sloscore.spec.model import OptimizationSpec, TaskSpec
 from sloscore.spec.preset import families_for
@@ -19,15 +21,28 @@ _NO_SELECTOR = (
 
 
 @dataclass(frozen=True, slots=True)
+class Rules:
+    """How SLIs are judged; ``min_requests`` None leaves each statistic its own minimum."""
+
+    limits: tuple[tuple[Sli, Slo], ...] = ()
+    steepness: float = DEFAULT_STEEPNESS
+    confidence: float = DEFAULT_CONFIDENCE
+    hard_fail_on: HardFailOn = HardFailOn.ESTIMATE
+    min_requests: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
-    """SLOs, objective and target of one experiment; ``experiment`` and ``task`` name it."""
+    """SLOs, objective and target of one experiment; ``experiment`` and ``task`` name it.
+
+    ``warmup`` is in seconds, and cut off from the start of the load.
+    """
 
     experiment: str | None
     task: str | None
     objective: Objective
-    limits: tuple[tuple[Sli, Slo], ...]
-    steepness: float
-    min_requests: int | None
+    rules: Rules
+    warmup: float
     target: Target
 
 
@@ -40,9 +55,15 @@ def plan_registration(registration: Registration) -> Plan:
     task = registration.task
     overrides = {"server": registration.server, "selector": registration.selector}
     task = task.model_copy(update={k: v for k, v in overrides.items() if v is not None})
-    if not task.selector:
+    if not task.selector and registration.target is None:
         raise SpecError([_NO_SELECTOR])
-    return _plan(registration.id, task.task_name, task)
+    plan = _plan(registration.id, task.task_name, task)
+    return replace(
+        plan,
+        target=replace(
+            plan.target, url=registration.target, scrape_interval=registration.scrape_interval
+        ),
+    )
 
 
 def plan_window(request: ScoreRequest) -> Plan:
@@ -59,14 +80,17 @@ def plan_window(request: ScoreRequest) -> Plan:
     return _plan(None, None, task)
 
 
-def limits_of(slo: SloSpec | None) -> tuple[tuple[Sli, Slo], ...]:
-    """The SLOs in effect; without a section there are none."""
-    return slo.limits() if slo else ()
+def plan_target(task: TaskSpec, url: str, scrape_interval: float | None) -> Plan:
+    """The plan of a server that is scraped without a service; raises SpecError as above."""
+    plan = _plan(None, task.task_name, task)
+    return replace(plan, target=replace(plan.target, url=url, scrape_interval=scrape_interval))
 
 
-def steepness_of(slo: SloSpec | None) -> float:
-    """The steepness in effect."""
-    return slo.steepness if slo else DEFAULT_STEEPNESS
+def rules_of(slo: SloSpec | None) -> Rules:
+    """The rules in effect; without a section there is no SLO."""
+    if slo is None:
+        return Rules()
+    return Rules(slo.limits(), slo.steepness, slo.confidence, slo.hard_fail_on, slo.min_requests)
 
 
 def _plan(experiment: str | None, name: str | None, task: TaskSpec) -> Plan:
@@ -75,8 +99,7 @@ def _plan(experiment: str | None, name: str | None, task: TaskSpec) -> Plan:
         experiment=experiment,
         task=name,
         objective=task.objective,
-        limits=limits_of(task.slo),
-        steepness=steepness_of(task.slo),
-        min_requests=task.slo.min_requests if task.slo else None,
+        rules=rules_of(task.slo),
+        warmup=(task.slo and task.slo.warmup) or 0.0,
         target=Target(experiment or "window", selector, families_for(task)),
     )

@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 
+from sloscore.core.judge import SliResult, judge
 from sloscore.core.nodata import NoData
 from sloscore.core.objective import Objective
-from sloscore.core.scoring import Score, SliResult, Status, combine, judge
-from sloscore.core.sli import given
+from sloscore.core.penalty import Slo
+from sloscore.core.samples import Target
+from sloscore.core.scoring import Interval, Score, Status, combine
+from sloscore.core.sli import Estimate, Sli, given
 from sloscore.errors import SpecError
 from sloscore.evaluation.measure import measure, measure_base, requests_in
-from sloscore.evaluation.plan import Plan, limits_of, steepness_of
+from sloscore.evaluation.plan import Plan, Rules, rules_of
 from sloscore.experiments.window import WindowCounts
 from sloscore.wire import Decision, Report, ScoreRequest, SliReport, WindowReport
 
@@ -26,20 +29,24 @@ def report_window(
     """The report of a window in Unix seconds; without an end it is still running at ``now``."""
     start, end = window
     span = (start, now if end is None else end)
+    rules = plan.rules
     slis = [
-        judge(sli, slo, measure(sli, counts, span, plan.min_requests), plan.steepness)
-        for sli, slo in plan.limits
+        _judge(
+            sli,
+            slo,
+            measure(
+                sli, counts, span, confidence=rules.confidence, min_requests=rules.min_requests
+            ),
+            rules,
+        )
+        for sli, slo in rules.limits
     ]
-    measured = measure_base(plan.objective, counts, span)
-    score = combine(measured if base_score is None else base_score, plan.objective.direction, slis)
+    base = Estimate.exact(base_score) if base_score is not None else None
+    score = _combine(
+        base or measure_base(plan.objective, counts, span), plan.objective, slis, rules
+    )
     return _report(
-        score,
-        plan.objective,
-        experiment=plan.experiment,
-        task=plan.task,
-        running=end is None,
-        window=_window(counts, start, end),
-        now=now,
+        score, plan, running=end is None, window=_window(counts, start, end, plan.warmup), now=now
     )
 
 
@@ -48,24 +55,27 @@ def report_values(request: ScoreRequest, now: float) -> Report:
 
     Raises SpecError for a value that belongs to no SLO, or that cannot be measured.
     """
-    limits = limits_of(request.slo)
+    rules = rules_of(request.slo)
     values = dict(request.values or {})
-    problems = _unknown_values(values, [sli.id for sli, _ in limits])
+    problems = _unknown_values(values, [sli.id for sli, _ in rules.limits])
     slis: list[SliResult] = []
-    for sli, slo in limits:
+    for sli, slo in rules.limits:
         try:
             estimate = given(values.get(sli.id))
         except ValueError as error:
             problems.append(f"values.{sli.id}: {error}")
         else:
-            slis.append(judge(sli, slo, estimate, steepness_of(request.slo)))
+            slis.append(_judge(sli, slo, estimate, rules))
     if problems:
         raise SpecError(problems)
-    base = NoData("no base_score was given") if request.base_score is None else request.base_score
-    score = combine(base, request.objective.direction, slis)
-    return _report(
-        score, request.objective, experiment=None, task=None, running=False, window=None, now=now
+    base = (
+        NoData("no base_score was given")
+        if request.base_score is None
+        else Estimate.exact(request.base_score)
     )
+    plan = Plan(None, None, request.objective, rules, 0.0, Target("values", (), ()))
+    score = _combine(base, request.objective, slis, rules)
+    return _report(score, plan, running=False, window=None, now=now)
 
 
 def report_failure(
@@ -73,19 +83,32 @@ def report_failure(
 ) -> Report:
     """A report without any data, for a reason that lies outside of the window."""
     missing = NoData(reason)
-    slis = [judge(sli, slo, missing, plan.steepness) for sli, slo in plan.limits]
-    score = combine(missing, plan.objective.direction, slis)
+    slis = [_judge(sli, slo, missing, plan.rules) for sli, slo in plan.rules.limits]
+    score = _combine(missing, plan.objective, slis, plan.rules)
     empty = WindowCounts({}, {}, None, None, 0.0, 0.0, 0, 0, None)
     report = _report(
         score,
-        plan.objective,
-        experiment=plan.experiment,
-        task=plan.task,
+        plan,
         running=window[1] is None,
-        window=_window(empty, *window),
+        window=_window(empty, *window, plan.warmup),
         now=now,
     )
     return report.model_copy(update={"reason": reason})
+
+
+def _judge(sli: Sli, slo: Slo, estimate: Estimate | NoData, rules: Rules) -> SliResult:
+    return judge(sli, slo, estimate, rules.steepness, rules.hard_fail_on)
+
+
+def _combine(
+    base: Estimate | NoData, objective: Objective, slis: Sequence[SliResult], rules: Rules
+) -> Score:
+    direction, steepness = objective.direction, rules.steepness
+    if isinstance(base, NoData):
+        return combine(base, direction, slis, steepness=steepness)
+    # Values that were not sampled, as a client's own, have no error.
+    error = 0.0 if base.sampled is None else base.error
+    return combine(base.value, direction, slis, steepness=steepness, base_error=error)
 
 
 def _unknown_values(values: dict[str, float | None], known: Sequence[str]) -> list[str]:
@@ -97,30 +120,26 @@ def _unknown_values(values: dict[str, float | None], known: Sequence[str]) -> li
     ]
 
 
-def _report(  # noqa: PLR0913  a report is made of these
-    score: Score,
-    objective: Objective,
-    *,
-    experiment: str | None,
-    task: str | None,
-    running: bool,
-    window: WindowReport | None,
-    now: float,
+def _report(
+    score: Score, plan: Plan, *, running: bool, window: WindowReport | None, now: float
 ) -> Report:
-    interval = score.interval
     return Report(
-        experiment=experiment,
-        task=task,
+        experiment=plan.experiment,
+        task=plan.task,
         status=Status.RUNNING if running else score.status,
         slo_violation=score.slo_violation,
         reason=score.reason,
-        objective=objective,
-        direction=objective.direction,
+        objective=plan.objective,
+        direction=plan.objective.direction,
         base_score=score.base,
         penalty=score.penalty,
         penalty_multiplier=score.multiplier,
         score=score.score,
-        score_interval=None if interval is None else (interval.low, interval.high),
+        score_interval=_ends(score.interval),
+        score_confidence_interval=_ends(score.sampled_interval),
+        confidence=plan.rules.confidence,
+        standard_error=score.error,
+        certain=all(result.certain for result in score.slis) and score.base is not None,
         finite_score=score.finite_score,
         constraints=dict(score.constraints),
         decision=_running_decision(score) if running else ENDED,
@@ -128,6 +147,10 @@ def _report(  # noqa: PLR0913  a report is made of these
         window=window,
         evaluated_at=now,
     )
+
+
+def _ends(interval: Interval | None) -> tuple[float, float] | None:
+    return None if interval is None else (interval.low, interval.high)
 
 
 def _running_decision(score: Score) -> Decision:
@@ -142,25 +165,34 @@ def _running_decision(score: Score) -> Decision:
 
 def _sli(result: SliResult) -> SliReport:
     estimate = None if isinstance(result.estimate, NoData) else result.estimate
+    sampled = estimate and estimate.sampled
     return SliReport(
         sli=result.sli.id,
         value=estimate and estimate.value,
         lower=estimate and estimate.lower,
         upper=estimate and estimate.upper,
+        confidence_lower=sampled and sampled[0],
+        confidence_upper=sampled and sampled[1],
         certain=result.certain,
+        uncertainty=result.uncertainty,
+        requests_to_settle=result.requests_to_settle,
         threshold=result.slo.threshold,
+        requests=estimate and estimate.requests,
+        requests_over=estimate and estimate.count_over(result.slo.threshold),
         violation_ratio=result.violation_ratio,
         penalty=result.penalty,
+        penalty_interval=result.by_buckets and result.by_buckets.penalties,
         severity=result.severity,
         verdict=result.verdict,
         explanation=result.explanation,
     )
 
 
-def _window(counts: WindowCounts, start: float, end: float | None) -> WindowReport:
+def _window(counts: WindowCounts, start: float, end: float | None, warmup: float) -> WindowReport:
     return WindowReport(
         start=start,
         end=end,
+        warmup=warmup,
         observed_start=counts.observed_start,
         observed_end=counts.observed_end,
         requests=requests_in(counts),

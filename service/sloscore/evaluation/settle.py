@@ -42,7 +42,10 @@ async def settle(
     """
     if experiment.end is None:
         raise ValueError(f"experiment {experiment.id} has not ended")
-    span = (experiment.start, experiment.end)
+    span = (experiment.start + plan.warmup, experiment.end)
+    if span[0] >= span[1]:
+        reason = f"the load ended within its warm-up of {plan.warmup:g} s"
+        return report_failure(plan, reason, span, now=clock())
     poll = min(settings.interval, _POLL_SECONDS)
     give_up = clock() + settings.source_wait
     waits_since = experiment.end

@@ -23,7 +23,7 @@ _FRESH_SECONDS = 15.0
 
 @dataclass(slots=True)
 class Live:
-    """A running experiment as the evaluation knows it; ``start`` is Unix seconds.
+    """A running experiment as the evaluation knows it; ``start`` of its window is Unix seconds.
 
     ``alone`` keeps it out of shared queries after one that it was part of failed.
     """
@@ -33,6 +33,11 @@ class Live:
     window: WindowAccumulator | None = None
     busy: bool = False
     alone: bool = False
+
+    @classmethod
+    def of(cls, plan: Plan, load_start: float) -> "Live":
+        """An experiment whose load began at this time; its window begins after the warm-up."""
+        return cls(plan, load_start + plan.warmup)
 
     @property
     def target(self) -> Target:
@@ -61,13 +66,15 @@ async def evaluate(
 
     A failure is the value of those experiments that it hit.
     """
-    fresh = [live for live in batch if live.window is None]
+    warming = [live for live in batch if now < live.start]
+    fresh = [live for live in batch if live.window is None and now >= live.start]
     opened = await asyncio.gather(*(_open(source, live, now) for live in fresh))
     found: dict[str, Report | SourceError] = {
         live.target.key: error
         for live, error in zip(fresh, opened, strict=True)
         if error is not None
     }
+    found |= {live.target.key: _report_warmup(live, now) for live in warming}
     ready = [live for live in batch if live.window is not None]
     snapshots = await source.snapshot([live.target for live in ready], now)
     for number, live in enumerate(ready):
@@ -79,6 +86,11 @@ async def evaluate(
         if number % _YIELD_EVERY == _YIELD_EVERY - 1:
             await asyncio.sleep(0)
     return found
+
+
+def _report_warmup(live: Live, now: float) -> Report:
+    reason = f"still in the warm-up of {live.plan.warmup:g} s"
+    return report_failure(live.plan, reason, (live.start, None), now=now)
 
 
 def report_outage(live: Live, error: SourceError, now: float) -> Report:

@@ -45,8 +45,9 @@ class Experiment:
     ``body`` is the registration document and ``body_digest`` its `digest`. ``start`` and ``end``
     bound the load (``end`` is None until the tuner finished). ``base_score`` is what the tuner
     measured, ``score`` the final score (may be infinite), both in the unit of ``objective``.
-    ``reason`` tells why it was aborted. ``report`` is the final report. Once final, ``updated_at``
-    is the time at which it became so.
+    ``reason`` tells why it was aborted. ``report`` is the final report. ``scrapes`` holds the samples
+    that bound the window where the service took them itself, as documents under ``start`` and
+    ``end``. Once final, ``updated_at`` is the time at which it became so.
     """
 
     id: str
@@ -64,6 +65,7 @@ class Experiment:
     score: float | None
     reason: str | None
     report: Mapping[str, object] | None
+    scrapes: Mapping[str, object] | None = None
 
 
 def digest(body: Mapping[str, object]) -> str:
@@ -85,6 +87,7 @@ def new_experiment(  # noqa: PLR0913, PLR0917 - a registration has no part less
     direction: str,
     start: float,
     now: float,
+    scrapes: Mapping[str, object] | None = None,
 ) -> Experiment:
     """Return a running experiment whose load began at ``start``, registered at ``now``.
 
@@ -106,4 +109,5 @@ def new_experiment(  # noqa: PLR0913, PLR0917 - a registration has no part less
         score=None,
         reason=None,
         report=None,
+        scrapes=scrapes,
     )

@@ -89,6 +89,7 @@ experiments = Table(
     Column("score", Double),
     Column("reason", Text),
     Column("report", _JsonText),
+    Column("scrapes", _JsonText),
 )
 
 # Written out, so that a step keeps its meaning when the tables above move on.
@@ -125,6 +126,7 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         "CREATE INDEX experiments_by_task ON experiments (task, created_at DESC, id)",
         "CREATE INDEX experiments_by_state ON experiments (state, updated_at)",
     ),
+    ("ALTER TABLE experiments ADD COLUMN scrapes TEXT",),
 )
 
 

@@ -1,7 +1,7 @@
 """Experiments in a database: every change is durable before it is reported."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self, TypeAlias
 
@@ -89,9 +89,16 @@ class ExperimentStore:
             return await _get(connection, experiment_id)
 
     async def finish(
-        self, experiment_id: str, end: float | None, now: float, base_score: float | None = None
+        self,
+        experiment_id: str,
+        end: float | None,
+        now: float,
+        base_score: float | None = None,
+        closing: Sequence[object] = (),
     ) -> Experiment:
         """Record the end of the load (None: ``now``): a running experiment starts to settle.
+
+        ``closing`` holds the documents of samples that were taken at the end.
 
         May be repeated; None contradicts nothing then. Raises ConflictError for an aborted
         experiment and for another end or base score than the recorded one, and ValueError for an
@@ -109,7 +116,9 @@ class ExperimentStore:
                     f"end: {ends} is before the start of {experiment_id!r} at {stored.start}; "
                     "give a time at or after it"
                 )
-            changes = {"end": ends, "base_score": base_score}
+            changes: dict[str, object] = {"end": ends, "base_score": base_score}
+            if closing:
+                changes["scrapes"] = {**(stored.scrapes or {}), "end": closing}
             if await _move(connection, experiment_id, State.SETTLING, now, changes):
                 return await _get(connection, experiment_id)
             stored = await _get(connection, experiment_id)

@@ -13,9 +13,6 @@ from dataclasses import dataclass, field
 from sloscore.core.histogram import Histogram, merge
 from sloscore.core.samples import Child, InstanceSample
 
-# Exporters round their start time differently from scrape to scrape.
-_PROCESS_START_TOLERANCE = 0.5
-
 
 @dataclass(frozen=True, slots=True)
 class WindowCounts:
@@ -77,7 +74,7 @@ class _Instance:
             return
         if self.last is None:
             self._begin_late(sample)
-        elif _was_reset(self.last, sample):
+        elif sample.is_restarted_since(self.last):
             self.resets += 1
             self._add(sample, None)
         else:
@@ -101,23 +98,6 @@ class _Instance:
             self.histograms[child] = seen.plus(delta) if seen else delta
         for child, value in sample.counters.items():
             self.counters[child] += value - (since.counters.get(child, 0.0) if since else 0.0)
-
-
-def _was_reset(before: InstanceSample, now: InstanceSample) -> bool:
-    """Whether the process is another one: it says so, a child fell, or a child is gone.
-
-    Judged on everything that the instance exposes at once, as single buckets can overtake their
-    old value within one scrape interval.
-    """
-    if before.process_start is not None and now.process_start is not None:
-        moved = abs(now.process_start - before.process_start)
-        if moved > _PROCESS_START_TOLERANCE:
-            return True
-    for child, histogram in before.histograms.items():
-        later = now.histograms.get(child)
-        if later is None or later.bounds != histogram.bounds or later.falls_below(histogram):
-            return True
-    return any(now.counters.get(child, -1.0) < value for child, value in before.counters.items())
 
 
 class WindowAccumulator:

@@ -1,12 +1,15 @@
 """The protocol that every metric source speaks."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from sloscore.core.samples import InstanceSample, Target
 from sloscore.errors import SourceError
 
 Snapshot = Sequence[InstanceSample]
+
+OnQuery = Callable[[str, float, str | None], None]
+"""Told of each query: its kind (snapshot, samples, check, scrape), its seconds, its error's kind."""
 
 
 class MetricSource(Protocol):
@@ -35,4 +38,20 @@ class MetricSource(Protocol):
 
     async def close(self) -> None:
         """Give back connections."""
+        ...
+
+
+class RecordingSource(MetricSource, Protocol):
+    """A metric source that also takes samples itself, of targets that have a URL."""
+
+    async def capture(self, target: Target) -> Snapshot:
+        """A sample taken now, empty where the target has no URL; raises SourceError."""
+        ...
+
+    def restore(self, target: Target, samples: Iterable[InstanceSample]) -> None:
+        """Record a target with a URL from now on, of which these samples are known."""
+        ...
+
+    def forget(self, key: str) -> None:
+        """Stop recording a target, and drop what was recorded."""
         ...

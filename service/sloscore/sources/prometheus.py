@@ -9,7 +9,7 @@ from sloscore.core.samples import Labels, Target
 from sloscore.errors import SourceError
 from sloscore.settings import PrometheusSettings
 from sloscore.sources import promql
-from sloscore.sources.base import Snapshot
+from sloscore.sources.base import OnQuery, Snapshot
 from sloscore.sources.decode import (
     SamplesAnswer,
     SnapshotAnswer,
@@ -20,9 +20,6 @@ from sloscore.sources.decode import (
 )
 from sloscore.sources.scrapes import Instance
 from sloscore.sources.transport import Transport
-
-OnQuery = Callable[[str, float, str | None], None]
-"""Told of each query: its kind (snapshot, samples, check), its seconds, its error's kind."""
 
 T = TypeVar("T")
 

@@ -7,9 +7,12 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag
 from pydantic.functional_validators import model_validator
 
+from sloscore.core.confidence import DEFAULT_CONFIDENCE
 from sloscore.core.objective import Signal
 from sloscore.core.penalty import DEFAULT_FAIL_RATIO, DEFAULT_STEEPNESS, Slo
 from sloscore.core.sli import MEAN, RATE, Sli, parse_percentile
+from sloscore.core.verdict import HardFailOn
+from sloscore.settings import Duration
 
 _PERCENTILE_LIKE = re.compile(r"p\d.*", re.DOTALL)
 # Angle brackets set a form's tag apart from keys: it is no part of a mistake's dotted path.
@@ -83,7 +86,9 @@ class SloSpec(BaseModel):
     """All limits of a task; thresholds in seconds, that of throughput a minimum in tokens/s.
 
     ``min_requests`` is how many requests a window needs before its SLIs are judged; without it
-    each statistic's own minimum holds.
+    each statistic's own minimum holds. ``warmup`` (seconds) is cut off from the window's start.
+    ``confidence`` is that of the intervals that sampling leaves open; with ``hard_fail_on``
+    "certain" a hard fail is told only where all of the interval fails.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
@@ -94,6 +99,9 @@ class SloSpec(BaseModel):
     throughput: SloTarget | None = None
     steepness: float = Field(default=DEFAULT_STEEPNESS, gt=0)
     min_requests: int | None = Field(default=None, ge=1)
+    warmup: Duration | None = None
+    confidence: float = Field(default=DEFAULT_CONFIDENCE, ge=0.5, lt=1)
+    hard_fail_on: HardFailOn = Field(default=HardFailOn.ESTIMATE, strict=False)
 
     @model_validator(mode="after")
     def _holds_a_limit(self) -> Self:

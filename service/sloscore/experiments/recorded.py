@@ -1,0 +1,64 @@
+"""Samples as JSON documents, for those that no Prometheus keeps."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sloscore.core.histogram import Histogram
+from sloscore.core.samples import Child, InstanceSample
+
+
+def documents_of(samples: Iterable[InstanceSample]) -> list[dict[str, Any]]:
+    """JSON documents of samples; infinite bounds are left out, as every histogram ends in +Inf."""
+    return [
+        {
+            "instance": sample.instance,
+            "time": sample.time,
+            "up": sample.up,
+            "process_start": sample.process_start,
+            "histograms": [
+                {
+                    "role": child.role,
+                    "labels": child.labels,
+                    "bounds": histogram.bounds[:-1],
+                    "counts": histogram.cumulative,
+                    "sum": histogram.sum,
+                }
+                for child, histogram in sample.histograms.items()
+            ],
+            "counters": [
+                {"role": child.role, "labels": child.labels, "value": value}
+                for child, value in sample.counters.items()
+            ],
+        }
+        for sample in samples
+    ]
+
+
+def samples_of(documents: Iterable[Mapping[str, Any]]) -> list[InstanceSample]:
+    """The samples that ``documents_of`` made these of."""
+    return [
+        InstanceSample(
+            instance=(document["instance"][0], document["instance"][1]),
+            time=document["time"],
+            up=document["up"],
+            process_start=document["process_start"],
+            histograms={
+                _child(one): Histogram(
+                    (*one["bounds"], float("inf")), tuple(one["counts"]), one["sum"]
+                )
+                for one in document["histograms"]
+            },
+            counters={_child(one): one["value"] for one in document["counters"]},
+        )
+        for document in documents
+    ]
+
+
+def kept_samples(scrapes: Mapping[str, Any] | None) -> list[InstanceSample]:
+    """The samples that an experiment keeps of its start and its end."""
+    kept = scrapes or {}
+    return [*samples_of(kept.get("start", ())), *samples_of(kept.get("end", ()))]
+
+
+def _child(document: Mapping[str, Any]) -> Child:
+    return Child(document["role"], tuple((name, value) for name, value in document["labels"]))

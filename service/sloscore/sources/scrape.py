@@ -1,0 +1,205 @@
+"""The metric source that needs no Prometheus: it scrapes the servers' own /metrics pages."""
+
+import asyncio
+import itertools
+import time
+from bisect import insort
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from sloscore.core.samples import InstanceSample, Target
+from sloscore.errors import SourceError
+from sloscore.settings import ScrapeSettings
+from sloscore.sources.base import OnQuery, Snapshot
+from sloscore.sources.exposition import OPEN_METRICS, read_page
+from sloscore.sources.scrapes import Instance
+
+_ACCEPT = f"text/plain;version=0.0.4;q=1,{OPEN_METRICS};version=1.0.0;q=0.5"
+# A long experiment keeps the samples that its counts need, not each of its scrapes.
+_MAX_SAMPLES = 300
+
+
+@dataclass(slots=True)
+class _Followed:
+    target: Target
+    samples: list[InstanceSample] = field(default_factory=list)
+    failure: SourceError | None = None
+    task: asyncio.Task[None] | None = None
+
+
+class ScrapeSource:
+    """Records samples of the targets that it follows, each by its own URL.
+
+    A target is followed from ``restore`` on, with a scrape at once and every ``interval`` seconds
+    until it is forgotten; ``snapshot`` and ``samples`` answer from what was recorded. A scrape's
+    time is when it was asked for, so that the page is never older.
+    """
+
+    def __init__(
+        self,
+        settings: ScrapeSettings,
+        on_query: OnQuery | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._settings = settings
+        self._on_query = on_query
+        self._clock = clock
+        self._followed: dict[str, _Followed] = {}
+        self._slots = asyncio.Semaphore(settings.max_concurrency)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def capture(self, target: Target) -> Snapshot:
+        """A sample of a target taken now, which is not recorded; raises SourceError."""
+        sample = await self._scrape(target)
+        if isinstance(sample, SourceError):
+            raise sample
+        return [sample]
+
+    def restore(self, target: Target, samples: Iterable[InstanceSample]) -> None:
+        """Follow a target again, of which these samples are known."""
+        followed = self._follow(target)
+        times = {sample.time for sample in followed.samples}
+        followed.samples += [sample for sample in samples if sample.time not in times]
+        followed.samples.sort(key=_time_of)
+
+    def forget(self, key: str) -> None:
+        """Scrape a target no more, and drop what was recorded of it."""
+        followed = self._followed.pop(key, None)
+        if followed is not None and followed.task is not None:
+            followed.task.cancel()
+
+    async def snapshot(
+        self, targets: Sequence[Target], at: float
+    ) -> Mapping[str, Snapshot | SourceError]:
+        """See MetricSource; a target that never answered is an error."""
+        found: dict[str, Snapshot | SourceError] = {}
+        for target in targets:
+            followed = self._followed.get(target.key)
+            if followed is None:
+                found[target.key] = SourceError(f"{target.url} is not followed", kind="bad_data")
+                continue
+            known = [sample for sample in followed.samples if sample.time <= at]
+            if followed.failure is not None and not any(s.up for s in followed.samples):
+                found[target.key] = followed.failure
+            else:
+                found[target.key] = known[-1:]
+        return found
+
+    async def samples(self, target: Target, after: float, until: float) -> Snapshot:
+        """See MetricSource."""
+        followed = self._followed.get(target.key)
+        if followed is None:
+            raise SourceError(f"{target.url} is not followed", kind="bad_data")
+        return [sample for sample in followed.samples if after < sample.time <= until]
+
+    async def check(self) -> None:
+        """Nothing to check: there is no server but the targets."""
+
+    async def close(self) -> None:
+        """Stop all scrapes and close all connections."""
+        tasks = [followed.task for followed in self._followed.values() if followed.task]
+        for key in tuple(self._followed):
+            self.forget(key)
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._session is not None:
+            await self._session.close()
+
+    def _follow(self, target: Target) -> _Followed:
+        followed = self._followed.get(target.key)
+        if followed is None:
+            followed = self._followed[target.key] = _Followed(target)
+            followed.task = asyncio.create_task(self._keep_scraping(followed))
+        return followed
+
+    async def _keep_scraping(self, followed: _Followed) -> None:
+        interval = followed.target.scrape_interval or self._settings.interval
+        while True:
+            sample = await self._scrape(followed.target)
+            if isinstance(sample, SourceError):
+                followed.failure = sample
+                sample = InstanceSample(_instance_of(followed.target), self._clock(), up=False)
+            else:
+                followed.failure = None
+            _record(followed.samples, sample)
+            await asyncio.sleep(interval)
+
+    async def _scrape(self, target: Target) -> InstanceSample | SourceError:
+        async with self._slots:
+            began = time.perf_counter()
+            sample: InstanceSample | SourceError
+            try:
+                sample = await self._fetch(target, self._clock())
+            except SourceError as error:
+                sample = error
+        if self._on_query is not None:
+            kind = sample.kind if isinstance(sample, SourceError) else None
+            self._on_query("scrape", time.perf_counter() - began, kind)
+        return sample
+
+    async def _fetch(self, target: Target, at: float) -> InstanceSample:
+        url = target.url or ""
+        if not self._settings.allows(url):
+            raise SourceError(f"{url} is not among scrape.allowed_targets", kind="bad_data")
+        try:
+            async with asyncio.timeout(self._settings.timeout):
+                text, content_type = await self._get(url)
+        except TimeoutError:
+            seconds = self._settings.timeout
+            raise SourceError(
+                f"{url} did not answer within {seconds:g} s (scrape.timeout)", kind="timeout"
+            ) from None
+        except (aiohttp.ClientError, OSError, UnicodeDecodeError) as error:
+            raise SourceError(f"cannot scrape {url}: {error}", kind="unreachable") from error
+        instance = _instance_of(target)
+        return await asyncio.to_thread(read_page, text, content_type, target, instance, at)
+
+    async def _get(self, url: str) -> tuple[str, str]:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
+        async with self._session.get(
+            url, headers={"Accept": _ACCEPT}, allow_redirects=False
+        ) as answer:
+            if answer.status != 200:
+                raise SourceError(f"{url} answered HTTP {answer.status}, not a page", kind="http")
+            body = bytearray()
+            async for part in answer.content.iter_any():
+                body += part
+                if len(body) > self._settings.max_page_bytes:
+                    raise SourceError(
+                        f"the page at {url} is larger than {self._settings.max_page_bytes} bytes "
+                        "(scrape.max_page_bytes)",
+                        kind="too_large",
+                    )
+            return body.decode(), answer.content_type
+
+
+def _instance_of(target: Target) -> Instance:
+    return "", urlsplit(target.url or "").netloc
+
+
+def _time_of(sample: InstanceSample) -> float:
+    return sample.time
+
+
+def _record(samples: list[InstanceSample], new: InstanceSample) -> None:
+    insort(samples, new, key=_time_of)
+    if len(samples) > _MAX_SAMPLES:
+        # Sums of deltas do not change where what lies between two samples only grew.
+        kept = [
+            sample
+            for number, sample in enumerate(samples)
+            if number % 2 == 0 or number == len(samples) - 1 or _turns(samples, number)
+        ]
+        samples[:] = kept
+
+
+def _turns(samples: Sequence[InstanceSample], number: int) -> bool:
+    """Whether a process restarted, or was not there, at a sample or right before or after it."""
+    around = samples[max(0, number - 1) : number + 2]
+    return not all(
+        before.up and after.up and not after.is_restarted_since(before)
+        for before, after in itertools.pairwise(around)
+    )
