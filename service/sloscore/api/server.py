@@ -24,8 +24,9 @@ from sloscore.sources.scrape import ScrapeSource
 from sloscore.telemetry import Telemetry
 
 _log = structlog.get_logger()
-# SIGTERM must end the process within 5 s; open long polls get this long of it.
-_SHUTDOWN_SECONDS = 2.0
+# SIGTERM must end the process within 5 s. Open requests get this long of it, and aiohttp waits as
+# long again once it has told them to stop.
+_SHUTDOWN_SECONDS = 1.0
 
 
 @contextlib.asynccontextmanager
