@@ -1,0 +1,174 @@
+"""What a window's counts say of each SLI and of the objective, and when they say nothing."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+
+from sloscore.core.histogram import Histogram
+from sloscore.core.nodata import NoData
+from sloscore.core.objective import Objective, Signal
+from sloscore.core.sli import MEAN, RATE, Estimate, Sli
+from sloscore.evaluation.measure import measure, measure_base, requests_in
+from sloscore.experiments.window import WindowCounts
+
+START, END = 1000.0, 1060.0
+SPAN = (START, END)
+INF = math.inf
+
+
+def histogram(requests: float, total: float = 0.0) -> Histogram:
+    return Histogram((1.0, 2.0, INF), (0, requests, requests), total)
+
+
+def window(
+    histograms: Mapping[str, Histogram] | None = None,
+    tokens: float | None = None,
+    observed: tuple[float, float] = (990.0, 1065.0),
+) -> WindowCounts:
+    return WindowCounts(
+        histograms=histograms or {},
+        counters={} if tokens is None else {"tokens_out": tokens},
+        observed_start=observed[0],
+        observed_end=observed[1],
+        unseen_head=0.0,
+        unseen_tail=0.0,
+        instances=1,
+        resets=0,
+        scrape_interval=15.0,
+    )
+
+
+def sli(signal: Signal, statistic: str) -> Sli:
+    return Sli("id", signal, statistic)
+
+
+def without_sampling(found: Estimate | NoData) -> Estimate | NoData:
+    """The window's own value: what sampling leaves open besides is the core's matter."""
+    if isinstance(found, NoData):
+        return found
+    return replace(found, sampled=None, confidence=None, error=None)
+
+
+P90 = sli(Signal.LATENCY, "p90")
+P99 = sli(Signal.LATENCY, "p99")
+RATE_OF_TOKENS = sli(Signal.THROUGHPUT, RATE)
+REQUESTS = {"latency": histogram(100, 150.0), "ttft": histogram(50, 60.0)}
+GONE = replace(window(REQUESTS), instances=0)
+NOBODY = NoData("the selector matched no series of this server's metrics in the window")
+NO_REQUESTS = NoData("no requests finished in the window")
+
+MEASURED: dict[str, tuple[Sli, WindowCounts, Estimate | NoData]] = {
+    "a percentile is the quantile of its signal's histogram": (
+        P90, window(REQUESTS), Estimate(1.9, 1.0, 2.0, lower_open=True, requests=100),
+    ),
+    "a mean is the sum over the count": (
+        sli(Signal.TTFT, MEAN), window(REQUESTS), Estimate.exact(1.2, requests=50),
+    ),
+    "no instance is no series": (P90, GONE, NOBODY),
+    "no instance has no throughput": (RATE_OF_TOKENS, GONE, NOBODY),
+    "a signal that is not exposed is told": (
+        sli(Signal.TPOT, MEAN), window(REQUESTS),
+        NoData("the server exposed no histogram of tpot in the window"),
+    ),
+    "no requests are no data": (P90, window({"latency": histogram(0)}), NO_REQUESTS),
+    "one request less than the percentile needs": (
+        P99, window({"latency": histogram(99)}),
+        NoData("99 requests are too few for p99, which needs 100"),
+    ),
+    "as many requests as the percentile needs": (
+        P99, window({"latency": histogram(100)}),
+        Estimate(1.99, 1.0, 2.0, lower_open=True, requests=100),
+    ),
+    "a mean needs one request": (
+        sli(Signal.LATENCY, MEAN), window({"latency": histogram(1, 1.5)}),
+        Estimate.exact(1.5, requests=1),
+    ),
+    "throughput is tokens over the load's seconds, at least over those between the scrapes": (
+        RATE_OF_TOKENS, window(REQUESTS, 6000), Estimate(100.0, 80.0, 100.0),
+    ),
+    "throughput is at most that over the scrapes where they lie inside the load": (
+        RATE_OF_TOKENS, window(REQUESTS, 6000, (1005.0, 1055.0)), Estimate(100.0, 100.0, 120.0),
+    ),
+    "a server without a counter of tokens": (
+        RATE_OF_TOKENS, window(REQUESTS),
+        NoData("the server exposed no counter of output tokens in the window"),
+    ),
+    "no tokens of no requests are no data": (
+        RATE_OF_TOKENS, window({"latency": histogram(0)}, 0), NO_REQUESTS,
+    ),
+    "no tokens of some requests are a throughput of 0": (
+        RATE_OF_TOKENS, window(REQUESTS, 0), Estimate.exact(0.0),
+    ),
+    "tokens of requests that have not finished count": (
+        RATE_OF_TOKENS, window({}, 600), Estimate(10.0, 8.0, 10.0),
+    ),
+    "a single scrape has no distance": (
+        RATE_OF_TOKENS, window(REQUESTS, 100, (1030.0, 1030.0)),
+        NoData("the window holds no two scrapes"),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("sli", "counts", "found"), MEASURED.values(), ids=MEASURED.keys())
+def test_measure(sli: Sli, counts: WindowCounts, found: Estimate | NoData) -> None:
+    assert without_sampling(measure(sli, counts, SPAN)) == found
+
+
+@pytest.mark.parametrize("statistic", ["p90", MEAN])
+def test_sampling_leaves_more_open_the_more_certain_it_has_to_be(statistic: str) -> None:
+    bounds = (*(float(second) for second in range(1, 100)), INF)
+    even = window({"ttft": Histogram(bounds, tuple(map(float, range(1, 101))), 5000.0)})
+
+    def width(confidence: float) -> float:
+        found = measure(sli(Signal.TTFT, statistic), even, SPAN, confidence=confidence)
+        assert isinstance(found, Estimate)
+        assert found.sampled is not None
+        low, high = found.widest
+        assert low <= found.value <= high
+        return found.sampled[1] - found.sampled[0]
+
+    assert 0 < width(0.8) < width(0.99)
+
+
+@pytest.mark.parametrize(("given", "has_data"), [(1, True), (20, True), (21, False)])
+def test_a_task_can_ask_for_fewer_or_more_requests(given: int, has_data: bool) -> None:
+    counts = window({"latency": histogram(20, 30.0)})
+
+    for statistic in ("p99", MEAN):
+        found = measure(sli(Signal.LATENCY, statistic), counts, SPAN, min_requests=given)
+        assert isinstance(found, Estimate) is has_data
+
+
+BASES: dict[str, tuple[Objective, WindowCounts, float | NoData]] = {
+    "latency is minimised by its mean": (Objective.MINIMIZE_LATENCY, window(REQUESTS), 1.5),
+    "ttft is minimised by its mean": (Objective.MINIMIZE_TTFT, window(REQUESTS), 1.2),
+    "throughput is maximised in tokens/s": (
+        Objective.MAXIMIZE_THROUGHPUT, window(REQUESTS, 6000), 100.0,
+    ),
+    "no data is told": (
+        Objective.MINIMIZE_TPOT, window(REQUESTS),
+        NoData("the server exposed no histogram of tpot in the window"),
+    ),
+    "a sum that falls is no base": (
+        Objective.MINIMIZE_LATENCY, window({"latency": histogram(2, -3.0)}),
+        NoData("the mean of latency came out as -1.5"),
+    ),
+    "a sum that overflows is no base": (
+        Objective.MINIMIZE_LATENCY, window({"latency": histogram(2, INF)}),
+        NoData("the mean of latency came out as inf"),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("objective", "counts", "base"), BASES.values(), ids=BASES.keys())
+def test_base(objective: Objective, counts: WindowCounts, base: float | NoData) -> None:
+    found = measure_base(objective, counts, SPAN)
+
+    assert (found if isinstance(found, NoData) else found.value) == base
+
+
+def test_requests_are_those_of_the_latency_histogram() -> None:
+    assert requests_in(window(REQUESTS)) == 100
+    assert requests_in(window({"ttft": histogram(50)})) == 0
