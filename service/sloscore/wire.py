@@ -20,6 +20,7 @@ from sloscore.core.objective import Direction, Objective
 from sloscore.core.scoring import Status
 from sloscore.core.verdict import Severity, Uncertainty, Verdict
 from sloscore.settings import Duration
+from sloscore.spec.metric import CustomMetrics
 from sloscore.spec.model import Selector, TaskSpec
 from sloscore.spec.slo import SloSpec
 
@@ -181,16 +182,17 @@ class ScoreRequest(Document):
     values: dict[str, float | None] | None = None
     selector: Selector | None = None
     server: str | None = None
+    metrics: CustomMetrics | None = None
     window: TimeRange | None = None
 
     @model_validator(mode="after")
     def _is_one_of_both(self) -> "ScoreRequest":
         if (self.values is None) == (self.selector is None):
             raise ValueError("give either values (with base_score) or selector (with window)")
-        if self.values is not None and (self.window or self.server):
-            raise ValueError("window and server belong to a selector, not to values")
-        if self.selector is not None and (self.window is None or self.server is None):
-            raise ValueError("a selector needs a window {start, end} and a server")
+        if self.values is not None and (self.window or self.server or self.metrics):
+            raise ValueError("window, server and metrics belong to a selector, not to values")
+        if self.selector is not None and self.window is None:
+            raise ValueError("a selector needs a window {start, end}")
         return self
 
 

@@ -81,13 +81,20 @@ def test_a_table_shows_every_sli_and_the_score(tmp_path: Path) -> None:
         "Base     2.5 (minimize_latency)",
         "Penalty  24.6964",
         "Score    64.2409  SUCCESS",
+        "P50 of latency is 2.3 s, 15.0% over the threshold of 2 s.",
+        "P90 of latency is 5.5 s, 10.0% over the threshold of 5 s.",
+        "P90 of ttft is 1.2 s, 20.0% over the threshold of 1 s.",
     ]
 
 
 def test_a_hard_fail_says_so(tmp_path: Path) -> None:
     ended = score_numbers(task_file(tmp_path, ONLY_P90), 3.0, latency_p90=6.5)
     assert ended.code == 3
-    assert ended.out.splitlines()[-2:] == ["Score    inf  FAILED", "Hard SLO violation"]
+    assert ended.out.splitlines()[-3:] == [
+        "Score    inf  FAILED",
+        "Hard SLO violation",
+        "P90 of latency is 6.5 s, 30.0% over the threshold of 5 s and past the hard limit of 20%.",
+    ]
 
 
 def test_a_task_without_slos_scores_its_base(tmp_path: Path) -> None:
@@ -122,12 +129,14 @@ def test_what_is_missing_is_no_data_and_ends_with_4(
         (["--value", "latency_p90=5s"], 2, "latency_p90: '5s' is not a number"),
         (["--value", "latency_p90"], 2, "'latency_p90' must be written NAME=VALUE"),
         (["--value", "ttft=1", "--value", "ttft=2"], 2, "ttft is given twice"),
-        ([], 2, "give either --value and --base-score, or --start and --end"),
-        (["--base-score", "3", "--start", "1"], 2, "give either --value and --base-score"),
+        ([], 2, "give one of --value with --base-score, --start with --end, or --target"),
+        (["--base-score", "3", "--start", "1"], 2, "give one of --value with --base-score"),
         (["--base-score", "3", "--server", "vllm"], 2, "--server belong to a window"),
         (["--base-score", "3", "--selector", "a=b"], 2, "belong to a window, not to --value"),
         (["--start", "1"], 2, "a window needs both --start and --end"),
-        (["--start", "1", "--end", "2"], 1, "server: "),
+        (["--start", "1", "--end", "2"], 1, "selector: missing"),
+        (["--target", "http://h/metrics"], 2, "scraping needs both --target and --for"),
+        (["--target", "h:1", "--for", "1s"], 1, "target: 'h:1' is no URL"),
         (["--start", "1", "--end", "2", "--server", "vllm"], 1, "selector: missing"),
     ],
 )

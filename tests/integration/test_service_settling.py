@@ -47,6 +47,10 @@ class Source:
             raise SourceError("the source is away", kind="unreachable")
         return self._between(after, until)
 
+    async def names(self, target: Target, at: float, seconds: float) -> frozenset[str]:
+        del target, at, seconds
+        raise AssertionError("the task names its server")
+
     async def check(self) -> None:
         pass
 

@@ -169,6 +169,9 @@ def test_base(objective: Objective, counts: WindowCounts, base: float | NoData) 
     assert (found if isinstance(found, NoData) else found.value) == base
 
 
-def test_requests_are_those_of_the_latency_histogram() -> None:
+def test_requests_are_counted_by_latency_else_by_a_counter_else_by_what_saw_most() -> None:
+    counted = replace(window({"ttft": histogram(50)}), counters={"requests": 60.0})
     assert requests_in(window(REQUESTS)) == 100
-    assert requests_in(window({"ttft": histogram(50)})) == 0
+    assert requests_in(counted) == 60
+    assert requests_in(window({"ttft": histogram(50), "tpot": histogram(49)})) == 50
+    assert requests_in(window()) == 0

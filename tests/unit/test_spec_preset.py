@@ -11,9 +11,9 @@ from sloscore.spec.preset import (
     Preset,
     families_for,
     load_preset,
+    named_server,
     preset_names,
     preset_of,
-    resolve_server,
 )
 
 SLO = {"ttft": {"threshold": 1.0}}
@@ -88,22 +88,20 @@ def test_an_unknown_preset_is_refused_with_the_known_ones(name: str) -> None:
         ({"base_runtime": "sglang"}, "sglang"),
         ({"base_runtime": "vLLM"}, "vllm"),
         ({"base_runtime": "tensorrt-llm"}, "tensorrt-llm"),
+        ({}, None),
+        ({"base_runtime": ["vllm"]}, None),
+        ({"base_runtime": "my-own"}, None),
     ],
 )
 def test_the_server_is_named_outright_or_by_the_runtime(
-    fields: dict[str, Any], server: str
+    fields: dict[str, Any], server: str | None
 ) -> None:
-    assert resolve_server(task(**fields)) == server
+    assert named_server(task(**fields)) == server
 
 
 @pytest.mark.parametrize(
     ("fields", "problem"),
     [
-        ({}, f"server: is required as base_runtime names no preset; one of {KNOWN}"),
-        (
-            {"base_runtime": ["vllm"]},
-            f"server: is required as base_runtime names no preset; one of {KNOWN}",
-        ),
         ({"server": "ollama"}, f"server: must be one of {KNOWN}, got 'ollama'"),
         (
             {"server": "ollama", "base_runtime": "vllm"},
@@ -113,7 +111,7 @@ def test_the_server_is_named_outright_or_by_the_runtime(
 )
 def test_a_server_without_a_preset_is_refused(fields: dict[str, Any], problem: str) -> None:
     with pytest.raises(SpecError) as raised:
-        resolve_server(task(**fields))
+        named_server(task(**fields))
     assert raised.value.problems == [problem]
 
 
@@ -139,6 +137,19 @@ def test_a_task_reads_what_its_slos_and_objective_need_and_latency(
 ) -> None:
     families = families_for(task(server="vllm", **fields))
     assert [family.role for family in families] == roles
+
+
+def test_a_task_that_names_no_server_reads_nothing_yet() -> None:
+    assert families_for(task(slo=SLO)) == ()
+
+
+def test_metrics_of_its_own_need_no_server_and_replace_those_of_one() -> None:
+    own = {"latency": {"names": ["my_latency_seconds"], "unit": "s"}}
+    (family,) = families_for(task(metrics=own))
+    assert family.names == ("my_latency_seconds",)
+    latency, ttft = families_for(task(metrics=own, server="vllm", slo=SLO))
+    assert latency.names == ("my_latency_seconds",)
+    assert ttft.names == ("vllm:time_to_first_token_seconds",)
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,8 @@ from sloscore.core.samples import Target
 from sloscore.core.scoring import Status
 from sloscore.errors import LimitError, SourceError, SpecError
 from sloscore.evaluation.loop import plan_of
-from sloscore.evaluation.plan import plan_registration
+from sloscore.evaluation.plan import Plan, plan_registration
+from sloscore.evaluation.recognise import with_server
 from sloscore.evaluation.report import report_failure
 from sloscore.experiments.model import FINAL, LIVE, Experiment, State, new_experiment
 from sloscore.experiments.recorded import documents_of
@@ -61,6 +62,8 @@ async def register(request: web.Request) -> web.Response:
     context = request.app[CONTEXT]
     registration = await read_body(request, Registration)
     plan = plan_registration(registration)
+    if plan.is_open and plan.target.url:
+        plan = await _recognised(context, plan)
     first = await _capture(context, plan.target)
     # After the scrape, so that it is the window's baseline.
     now = to_milliseconds(context.clock())
@@ -78,7 +81,9 @@ async def register(request: web.Request) -> web.Response:
         direction=plan.objective.direction,
         start=start,
         now=now,
-        scrapes={"start": documents_of(first)} if plan.target.url else None,
+        scrapes=(
+            {"start": documents_of(first), "server": plan.spec.server} if plan.target.url else None
+        ),
     )
     stored, created = await context.store.register(
         experiment, context.settings.limits.max_live_experiments
@@ -166,6 +171,14 @@ async def score(request: web.Request) -> web.Response:
         # As it was stored: no later release changes a final score.
         return respond_stored(experiment.report)
     return respond(_current(context, experiment))
+
+
+async def _recognised(context: Context, plan: Plan) -> Plan:
+    """The plan of a server that its page tells; what it samples first depends on that."""
+    try:
+        return await with_server(context.source, plan, context.clock(), context.clock())
+    except SourceError as error:
+        raise SpecError([f"server: cannot be recognised, as {error}; name it"]) from error
 
 
 async def _capture(context: Context, target: Target) -> Snapshot:

@@ -11,8 +11,9 @@ from sloscore.core.sli import Sli
 from sloscore.errors import SpecError
 from sloscore.spec.loader import load_task
 from sloscore.spec.model import TaskSpec
-from sloscore.spec.preset import families_for, preset_names, resolve_server
+from sloscore.spec.preset import families_for, named_server
 
+_ITS_METRICS_TELL = "none named; it is recognised by the metrics that it exposes"
 _HEADER = ("SLI", "statistic", "limit", "weight", "hard fail")
 
 
@@ -49,19 +50,10 @@ def _checked(file: str) -> tuple[str, TaskSpec | None, list[str]]:
     except SpecError as error:
         return file, None, error.problems
     try:
-        # A task without a server can still be scored from numbers.
-        if task.server is not None or _server(task) is not None:
-            families_for(task)
+        families_for(task)
     except SpecError as error:
         return file, None, [f"{file}: {problem}" for problem in error.problems]
     return file, task, []
-
-
-def _server(task: TaskSpec) -> str | None:
-    try:
-        return resolve_server(task)
-    except SpecError:
-        return None
 
 
 def _as_json(file: str, task: TaskSpec | None, problems: list[str]) -> dict[str, Any]:
@@ -72,7 +64,7 @@ def _as_json(file: str, task: TaskSpec | None, problems: list[str]) -> dict[str,
         "valid": True,
         "task": task.task_name,
         "objective": task.objective.value,
-        "server": _server(task),
+        "server": named_server(task),
         "selector": task.selector,
         "steepness": task.slo.steepness if task.slo else None,
         "slos": [
@@ -95,9 +87,7 @@ def _as_text(file: str, task: TaskSpec) -> Iterator[str]:
     yield f"{file}: OK"
     yield f"  task: {task.task_name}"
     yield f"  objective: {task.objective}"
-    server = _server(task)
-    known = ", ".join(preset_names())
-    yield f"  server: {server or f'none; scoring from metrics needs one of {known}'}"
+    yield f"  server: {named_server(task) or _ITS_METRICS_TELL}"
     if task.selector:
         labels = ", ".join(f"{name}={value!a}" for name, value in task.selector.items())
         yield f"  selector: {labels}"

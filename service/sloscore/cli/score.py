@@ -91,7 +91,7 @@ def score(  # noqa: PLR0913  an option each
     from sloscore.evaluation.report import report_values
     from sloscore.settings import PrometheusSettings, SettingsFile
     from sloscore.spec.loader import load_model, load_task, validate
-    from sloscore.spec.preset import resolve_server
+    from sloscore.spec.preset import named_server
     from sloscore.wire import ScoreRequest
 
     _check_usage(
@@ -109,7 +109,8 @@ def score(  # noqa: PLR0913  an option each
     if start and end:
         data["window"] = {"start": _time(start), "end": _time(end)}
         data["selector"] = selector or spec.selector
-        data["server"] = server or resolve_server(spec)
+        data["server"] = server or (named_server(spec) if spec.metrics is None else spec.server)
+        data["metrics"] = spec.metrics
     else:
         data["values"] = {name: _number(name, value) for name, value in values.items()}
         data["base_score"] = base_score

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 
 from sloscore.evaluation.plan import Plan
+from sloscore.evaluation.recognise import with_server
 from sloscore.evaluation.replay import replay
 from sloscore.evaluation.report import report_window
 from sloscore.sources.base import RecordingSource
@@ -19,6 +20,7 @@ async def score_for(
     A warm-up is cut off from them. Raises SourceError where the target does not answer at the
     start or at the end.
     """
+    plan = await with_server(source, plan, clock(), clock())
     baseline = await source.capture(plan.target)
     start = clock() + plan.warmup
     source.restore(plan.target, baseline)

@@ -215,4 +215,6 @@ class Evaluator:
 
 def plan_of(experiment: Experiment) -> Plan:
     """The plan of a stored experiment; its registration was checked when it was made."""
-    return plan_registration(Registration.model_validate(experiment.body))
+    server = (experiment.scrapes or {}).get("server")
+    registration = Registration.model_validate(experiment.body)
+    return plan_registration(registration, server if isinstance(server, str) else None)

@@ -9,14 +9,22 @@ from sloscore.core.objective import Objective, Signal
 from sloscore.core.sli import MEAN, RATE, Estimate, Sli, minimum_requests
 from sloscore.experiments.window import WindowCounts
 
-REQUESTS_ROLE = Signal.LATENCY.value
+REQUESTS_ROLE = "requests"
 TOKENS_ROLE = "tokens_out"
 
 
 def requests_in(counts: WindowCounts) -> float:
-    """Requests that finished in the window, by the histogram of end-to-end latency."""
-    histogram = counts.histograms.get(REQUESTS_ROLE)
-    return histogram.count if histogram else 0.0
+    """Requests that finished in the window.
+
+    Counted by the histogram of end-to-end latency; a server without one by its counter of
+    requests, and without that by the histogram that saw most.
+    """
+    histogram = counts.histograms.get(Signal.LATENCY)
+    if histogram is not None:
+        return histogram.count
+    if REQUESTS_ROLE in counts.counters:
+        return counts.counters[REQUESTS_ROLE]
+    return max((seen.count for seen in counts.histograms.values()), default=0.0)
 
 
 def measure(

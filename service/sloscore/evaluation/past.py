@@ -2,6 +2,7 @@
 
 from sloscore.errors import SpecError
 from sloscore.evaluation.plan import plan_window
+from sloscore.evaluation.recognise import with_server
 from sloscore.evaluation.replay import replay
 from sloscore.evaluation.report import report_window
 from sloscore.settings import EvaluationSettings
@@ -28,6 +29,7 @@ async def score_past(
     start += plan.warmup
     if start >= end:
         raise SpecError([f"slo.warmup: {plan.warmup:g} s leave nothing of the window"])
+    plan = await with_server(source, plan, start, end)
     until = min(now, end + settings.closing_wait)
     window = await replay(source, plan.target, start, end, until)
     return report_window(

@@ -35,7 +35,8 @@ class Rules:
 class Plan:
     """SLOs, objective and target of one experiment; ``experiment`` and ``task`` name it.
 
-    ``warmup`` is in seconds, and cut off from the start of the load.
+    ``warmup`` is in seconds, and cut off from the start of the load. While the plan ``is_open``
+    nobody has said which server it is, so its target has no families.
     """
 
     experiment: str | None
@@ -44,16 +45,27 @@ class Plan:
     rules: Rules
     warmup: float
     target: Target
+    spec: TaskSpec
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the server has yet to be recognised."""
+        return not self.target.families
+
+    def read_as(self, server: str) -> "Plan":
+        """The plan for this server; raises SpecError where it lacks what the SLOs need."""
+        spec = self.spec.model_copy(update={"server": server})
+        return replace(self, spec=spec, target=replace(self.target, families=families_for(spec)))
 
 
-def plan_registration(registration: Registration) -> Plan:
-    """The plan of a registered experiment.
+def plan_registration(registration: Registration, server: str | None = None) -> Plan:
+    """The plan of a registered experiment; ``server`` is the one that was recognised, if any.
 
     Raises SpecError where no deployment is selected, its server is unknown, or the server does not
     expose what the task's SLOs or its objective need.
     """
     task = registration.task
-    overrides = {"server": registration.server, "selector": registration.selector}
+    overrides = {"server": registration.server or server, "selector": registration.selector}
     task = task.model_copy(update={k: v for k, v in overrides.items() if v is not None})
     if not task.selector and registration.target is None:
         raise SpecError([_NO_SELECTOR])
@@ -76,6 +88,7 @@ def plan_window(request: ScoreRequest) -> Plan:
         optimization=OptimizationSpec(objective=request.objective),
         server=request.server,
         selector=request.selector,
+        metrics=request.metrics,
     )
     return _plan(None, None, task)
 
@@ -102,4 +115,5 @@ def _plan(experiment: str | None, name: str | None, task: TaskSpec) -> Plan:
         rules=rules_of(task.slo),
         warmup=(task.slo and task.slo.warmup) or 0.0,
         target=Target(experiment or "window", selector, families_for(task)),
+        spec=task,
     )

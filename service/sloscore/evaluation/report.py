@@ -13,6 +13,7 @@ from sloscore.errors import SpecError
 from sloscore.evaluation.measure import measure, measure_base, requests_in
 from sloscore.evaluation.plan import Plan, Rules, rules_of
 from sloscore.experiments.window import WindowCounts
+from sloscore.spec.model import TaskSpec
 from sloscore.wire import Decision, Report, ScoreRequest, SliReport, WindowReport
 
 ENDED = Decision(action="stop", reason="The experiment has ended.", confidence=1.0)
@@ -73,7 +74,8 @@ def report_values(request: ScoreRequest, now: float) -> Report:
         if request.base_score is None
         else Estimate.exact(request.base_score)
     )
-    plan = Plan(None, None, request.objective, rules, 0.0, Target("values", (), ()))
+    spec = TaskSpec(task_name="values")
+    plan = Plan(None, None, request.objective, rules, 0.0, Target("values", (), ()), spec)
     score = _combine(base, request.objective, slis, rules)
     return _report(score, plan, running=False, window=None, now=now)
 

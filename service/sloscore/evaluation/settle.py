@@ -7,6 +7,7 @@ from collections.abc import Callable
 from sloscore.core.scoring import Status
 from sloscore.errors import SourceError
 from sloscore.evaluation.plan import Plan
+from sloscore.evaluation.recognise import with_server_soon
 from sloscore.evaluation.replay import catch_up, open_window
 from sloscore.evaluation.report import report_failure, report_window
 from sloscore.experiments.model import Experiment, State
@@ -54,9 +55,12 @@ async def settle(
         now = clock()
         try:
             if window is None:
+                plan = await with_server_soon(source, plan, *span)
                 window = await open_window(source, plan.target, *span)
             await catch_up(source, plan.target, window, now)
         except SourceError as error:
+            if error.kind == "unrecognised" and now >= experiment.end + settings.closing_wait:
+                return report_failure(plan, str(error), span, now=now)
             waits_since = now
             if now >= give_up:
                 reason = f"the metric source failed: {error}"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sloscore.core.samples import Family, Target
 from sloscore.errors import SourceError
 from sloscore.evaluation.plan import Plan
+from sloscore.evaluation.recognise import with_server_soon
 from sloscore.evaluation.replay import catch_up, open_window
 from sloscore.evaluation.report import report_failure, report_window
 from sloscore.experiments.window import WindowAccumulator
@@ -102,6 +103,7 @@ def report_outage(live: Live, error: SourceError, now: float) -> Report:
 
 async def _open(source: MetricSource, live: Live, now: float) -> SourceError | None:
     try:
+        live.plan = await with_server_soon(source, live.plan, live.start, now)
         window = await open_window(source, live.target, live.start)
         if now - live.start > _FRESH_SECONDS:
             await catch_up(source, live.target, window, now)

@@ -60,7 +60,10 @@ class _Instance:
     @property
     def exposes_families(self) -> bool:
         """Whether it is an inference server: a broad selector matches other exporters, too."""
-        return self.last is not None and bool(self.last.histograms or self.histograms)
+        last = self.last
+        return bool(
+            self.histograms or self.counters or (last and (last.histograms or last.counters))
+        )
 
     def take(self, sample: InstanceSample) -> None:
         if self.is_closed or (self.times and sample.time <= self.times[-1]):

@@ -32,6 +32,13 @@ class MetricSource(Protocol):
         """
         ...
 
+    async def names(self, target: Target, at: float, seconds: float) -> frozenset[str]:
+        """Names of all series of the target's selector in the ``seconds`` before ``at``.
+
+        Raises SourceError where the source does not answer.
+        """
+        ...
+
     async def check(self) -> None:
         """Raise SourceError where the source cannot be reached or refuses to answer."""
         ...

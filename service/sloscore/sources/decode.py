@@ -113,6 +113,12 @@ def decode_instances(body: bytes) -> frozenset[Instance]:
         return frozenset(instance_of(row["metric"]) for row in result_of(body, "vector"))
 
 
+def decode_names(body: bytes) -> frozenset[str]:
+    """The metric names in the rows of a vector; raises SourceError."""
+    with _well_formed():
+        return frozenset(row["metric"]["__name__"] for row in result_of(body, "vector"))
+
+
 @dataclass(slots=True)
 class _Mark:
     """``up`` or the process start of an instance: values and times by their series' labels."""

@@ -1,5 +1,6 @@
 """From a server's own /metrics page to a sample of it."""
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
@@ -11,6 +12,7 @@ from sloscore.errors import SourceError
 from sloscore.sources.promql import PROCESS_START, series_names
 from sloscore.sources.scrapes import FamilyReader, Instance, Scrape, child_labels, set_part
 
+_NAME = re.compile(r"^([a-zA-Z_:][a-zA-Z0-9_:]*)(?=[{ \t])", re.MULTILINE)
 OPEN_METRICS = "application/openmetrics-text"
 # Labels that Prometheus adds to what it scrapes: a page does not have them, its address says it.
 _ADDED_LABELS = frozenset({"instance", "job"})
@@ -46,6 +48,11 @@ def read_page(
             f"the page of {instance[1]} is no metrics exposition: {error}", kind="decode"
         ) from error
     return reader.sample(instance, scrape)
+
+
+def names_on(text: str) -> frozenset[str]:
+    """The names of all series of a page."""
+    return frozenset(_NAME.findall(text))
 
 
 def _file(sample: Sample, reader: FamilyReader, scrape: Scrape) -> None:

@@ -14,6 +14,7 @@ from sloscore.sources.decode import (
     SamplesAnswer,
     SnapshotAnswer,
     decode_instances,
+    decode_names,
     decode_samples,
     decode_snapshot,
     result_of,
@@ -74,6 +75,12 @@ class PrometheusSource:
             found.append(await self._samples_between(target, start, end, hidden))
             start = end
         return [sample for part in found for sample in part]
+
+    async def names(self, target: Target, at: float, seconds: float) -> frozenset[str]:
+        """See MetricSource."""
+        if error := promql.unusable(target):
+            raise error
+        return await self._query("names", promql.names_query(target, seconds), at, decode_names)
 
     async def check(self) -> None:
         """See MetricSource."""

@@ -143,6 +143,11 @@ def hidden_instances_query(target: Target, seconds: float) -> str:
     )
 
 
+def names_query(target: Target, seconds: float) -> str:
+    """The names of all series of a target's selector over the last ``seconds``."""
+    return f"group by (__name__) (last_over_time({_ranged(_equalities(target), seconds)}))"
+
+
 def instance_matchers(instances: Collection[Instance]) -> list[str]:
     """Matchers for a superset of the instances: every job with every instance."""
     jobs = sorted({job for job, _ in instances})

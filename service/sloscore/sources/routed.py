@@ -54,6 +54,14 @@ class RoutedSource:
             raise SourceError(_NO_PROMETHEUS, kind="bad_data")
         return await self._prometheus.samples(target, after, until)
 
+    async def names(self, target: Target, at: float, seconds: float) -> frozenset[str]:
+        """See MetricSource."""
+        if target.url:
+            return await self._scrape.names(target, at, seconds)
+        if self._prometheus is None:
+            raise SourceError(_NO_PROMETHEUS, kind="bad_data")
+        return await self._prometheus.names(target, at, seconds)
+
     async def check(self) -> None:
         """See MetricSource."""
         if self._prometheus is not None:

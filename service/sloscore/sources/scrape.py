@@ -14,7 +14,7 @@ from sloscore.core.samples import InstanceSample, Target
 from sloscore.errors import SourceError
 from sloscore.settings import ScrapeSettings
 from sloscore.sources.base import OnQuery, Snapshot
-from sloscore.sources.exposition import OPEN_METRICS, read_page
+from sloscore.sources.exposition import OPEN_METRICS, names_on, read_page
 from sloscore.sources.scrapes import Instance
 
 _ACCEPT = f"text/plain;version=0.0.4;q=1,{OPEN_METRICS};version=1.0.0;q=0.5"
@@ -95,6 +95,12 @@ class ScrapeSource:
             raise SourceError(f"{target.url} is not followed", kind="bad_data")
         return [sample for sample in followed.samples if after < sample.time <= until]
 
+    async def names(self, target: Target, at: float, seconds: float) -> frozenset[str]:
+        """See MetricSource; those that the page shows now."""
+        del at, seconds
+        text, _ = await self._page(target.url or "")
+        return names_on(text)
+
     async def check(self) -> None:
         """Nothing to check: there is no server but the targets."""
 
@@ -140,12 +146,16 @@ class ScrapeSource:
         return sample
 
     async def _fetch(self, target: Target, at: float) -> InstanceSample:
-        url = target.url or ""
+        text, content_type = await self._page(target.url or "")
+        instance = _instance_of(target)
+        return await asyncio.to_thread(read_page, text, content_type, target, instance, at)
+
+    async def _page(self, url: str) -> tuple[str, str]:
         if not self._settings.allows(url):
             raise SourceError(f"{url} is not among scrape.allowed_targets", kind="bad_data")
         try:
             async with asyncio.timeout(self._settings.timeout):
-                text, content_type = await self._get(url)
+                return await self._get(url)
         except TimeoutError:
             seconds = self._settings.timeout
             raise SourceError(
@@ -153,8 +163,6 @@ class ScrapeSource:
             ) from None
         except (aiohttp.ClientError, OSError, UnicodeDecodeError) as error:
             raise SourceError(f"cannot scrape {url}: {error}", kind="unreachable") from error
-        instance = _instance_of(target)
-        return await asyncio.to_thread(read_page, text, content_type, target, instance, at)
 
     async def _get(self, url: str) -> tuple[str, str]:
         if self._session is None:

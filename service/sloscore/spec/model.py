@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
 from sloscore.core.objective import Objective
+from sloscore.spec.metric import CustomMetrics
 from sloscore.spec.slo import SloSpec
 
 MAX_SELECTOR_LABELS = 16
@@ -49,7 +50,8 @@ class TaskSpec(BaseModel):
     """A tuning task; the values that only the tuner reads are opaque.
 
     ``server`` names the preset of the inference server's metrics, by default ``base_runtime``;
-    ``selector`` holds the labels that all series of the deployment carry.
+    ``selector`` holds the labels that all series of the deployment carry; ``metrics`` names metrics
+    by their role, of a server without a preset or over those of its preset.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -70,6 +72,7 @@ class TaskSpec(BaseModel):
     slo: SloSpec | None = None
     server: str | None = Field(default=None, min_length=1)
     selector: Selector = Field(default_factory=dict)
+    metrics: CustomMetrics | None = None
 
     @property
     def objective(self) -> Objective:

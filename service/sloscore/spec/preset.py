@@ -108,20 +108,19 @@ def preset_of(custom: Mapping[Role, Metric], base: Preset | None = None) -> Pres
     return base.model_copy(update={"metrics": metrics, "lacks": lacks})
 
 
-def resolve_server(task: TaskSpec) -> str:
-    """The preset of the task's server: ``server``, else ``base_runtime`` where it names one.
+def named_server(task: TaskSpec) -> str | None:
+    """The preset that the task names: ``server``, else ``base_runtime`` where that is one.
 
-    Raises SpecError, which lists the presets, where neither names one.
+    None where it names none, so that the server has yet to be recognised. Raises SpecError, which
+    lists the presets, where ``server`` is no preset.
     """
     names = preset_names()
-    if task.server in names:
-        return task.server
-    known = ", ".join(names)
-    if task.server is not None:
-        raise SpecError([f"server: must be one of {known}, got {task.server!a}"])
-    if isinstance(task.base_runtime, str) and task.base_runtime.lower() in names:
-        return task.base_runtime.lower()
-    raise SpecError([f"server: is required as base_runtime names no preset; one of {known}"])
+    if task.server is not None and task.server not in names:
+        raise SpecError([f"server: must be one of {', '.join(names)}, got {task.server!a}"])
+    runtime = task.base_runtime
+    if task.server is None and isinstance(runtime, str) and runtime.lower() in names:
+        return runtime.lower()
+    return task.server
 
 
 def roles_for(task: TaskSpec, preset: Preset) -> tuple[str, ...]:
@@ -140,9 +139,16 @@ def roles_for(task: TaskSpec, preset: Preset) -> tuple[str, ...]:
 
 
 def families_for(task: TaskSpec) -> tuple[Family, ...]:
-    """The metric families that scoring the task reads.
+    """The metric families that scoring the task reads; none where it names no server.
 
-    Raises SpecError where the task names no preset, or the preset lacks one of the families.
+    Raises SpecError where ``server`` is no preset, or the preset lacks one of the families.
     """
-    preset = load_preset(resolve_server(task))
+    server = named_server(task)
+    if task.metrics is not None:
+        # A runtime is not meant to be one of the presets where metrics are named one by one.
+        preset = preset_of(task.metrics, load_preset(server) if task.server and server else None)
+    elif server is not None:
+        preset = load_preset(server)
+    else:
+        return ()
     return preset.families(roles_for(task, preset))
