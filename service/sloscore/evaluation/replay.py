@@ -5,6 +5,10 @@ from sloscore.errors import SourceError
 from sloscore.experiments.window import WindowAccumulator
 from sloscore.sources.base import MetricSource
 
+# A slow scrape is stored later than quick ones that began after it: an instance that is new would
+# lose its first. As long as the longest scrape timeout that is in use.
+_LATE_SECONDS = 60.0
+
 
 async def open_window(
     source: MetricSource, target: Target, start: float, end: float | None = None
@@ -29,7 +33,7 @@ async def catch_up(
     Raises SourceError where the source does not answer in full.
     """
     seen = window.last_sample_time()
-    after = window.start if seen is None else max(window.start, seen)
+    after = window.start if seen is None else max(window.start, seen - _LATE_SECONDS)
     window.feed(await source.samples(target, after, until))
 
 
