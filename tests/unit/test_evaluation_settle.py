@@ -1,0 +1,90 @@
+"""The end of an experiment: what is waited for, and what the final report is made of."""
+
+from dataclasses import replace
+
+import pytest
+from tests.unit.memory_source import END, START, MemorySource, plan, requests, sample, source_of
+
+from sloscore.core.scoring import Status
+from sloscore.evaluation.plan import Plan
+from sloscore.evaluation.settle import FINAL_STATE, settle
+from sloscore.experiments.model import OUTCOMES, new_experiment
+from sloscore.settings import EvaluationSettings
+from sloscore.wire import Report
+
+
+async def settled(
+    source: MemorySource,
+    plan: Plan,
+    *,
+    end: float | None = END,
+    base_score: float | None = None,
+) -> Report:
+    running = new_experiment("one", "t", {}, plan.objective, "minimize", START, START)
+    experiment = replace(running, end=end, base_score=base_score)
+    often = EvaluationSettings(interval=0.001)
+    return await settle(source, plan, experiment, often, source.clock)
+
+
+async def test_the_end_waits_for_the_closing_scrape_of_every_instance() -> None:
+    first = [sample(995, 1), sample(1050, 5), sample(1061, 7)]
+    second = [
+        sample(time, number, instance="b") for time, number in ((994, 0), (1049, 2), (1069, 4))
+    ]
+    source = source_of(*first, *second)
+
+    report = await settled(source, plan())
+
+    assert requests(report) == 6 + 4
+    assert report.window is not None
+    assert (report.window.observed_end, report.window.unseen_tail) == (1069, 0)
+    assert source.now == 1069
+
+
+async def test_an_instance_that_is_found_gone_after_the_end_is_not_waited_for() -> None:
+    source = source_of(sample(995, 1), sample(1050, 5), sample(1061, None))
+
+    report = await settled(source, plan())
+
+    assert requests(report) == 4
+    assert report.window is not None
+    assert report.window.unseen_tail == 10
+    assert source.now == 1062
+
+
+async def test_a_source_that_is_away_at_the_end_is_waited_for() -> None:
+    source = source_of(sample(995, 1), sample(1050, 5), sample(1061, 7))
+    source.back = END + 30
+
+    report = await settled(source, plan())
+
+    assert requests(report) == 6
+    assert source.now >= END + 30
+
+
+async def test_the_end_takes_the_base_score_of_the_tuner() -> None:
+    source = source_of(sample(995, 1), sample(1061, 7))
+
+    report = await settled(source, plan(), base_score=3.5)
+
+    assert report.base_score == 3.5
+
+
+async def test_a_load_that_ends_in_its_warm_up_has_no_data() -> None:
+    source = source_of(sample(995, 1), sample(1061, 7))
+
+    report = await settled(source, plan(warmup="60s"))
+
+    assert (report.status, report.score) == (Status.NO_DATA, None)
+    assert report.reason == "the load ended within its warm-up of 60 s"
+    assert source.asked == []
+
+
+async def test_an_experiment_that_runs_cannot_be_settled() -> None:
+    with pytest.raises(ValueError, match="experiment one has not ended"):
+        await settled(source_of(), plan(), end=None)
+
+
+def test_every_outcome_of_a_report_is_a_state() -> None:
+    assert set(FINAL_STATE) == set(Status) - {Status.RUNNING}
+    assert set(FINAL_STATE.values()) == OUTCOMES

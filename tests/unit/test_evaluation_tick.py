@@ -1,0 +1,138 @@
+"""One tick over many experiments: how windows are opened, shared out and followed."""
+
+import asyncio
+import math
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.unit.memory_source import AWAY, START, MemorySource, plan, requests, sample, source_of
+
+from sloscore.core.scoring import Status
+from sloscore.errors import SourceError
+from sloscore.evaluation.tick import BATCH, Live, batches, evaluate, report_outage
+from sloscore.wire import Report
+
+
+async def test_ticks_count_from_what_was_shown_at_the_start() -> None:
+    source = source_of(sample(995, 7), sample(1005, 9), sample(1010, 12))
+    live = Live.of(plan(), START)
+
+    ticks = [(await evaluate(source, [live], now))["one"] for now in (1001.0, 1006.0, 1011.0)]
+
+    assert [requests(tick) for tick in ticks] == [0, 2, 5]
+    assert {tick.status for tick in ticks if isinstance(tick, Report)} == {Status.RUNNING}
+    assert "samples" not in source.asked
+
+
+async def test_a_window_that_is_taken_up_late_is_replayed() -> None:
+    restarted = [
+        sample(1020, 15, born=900),
+        sample(1030, 4, born=1025),
+        sample(1040, 20, born=1025),
+    ]
+    source = source_of(sample(995, 10, born=900), *restarted)
+
+    found = (await evaluate(source, [Live.of(plan(), START)], 1041.0))["one"]
+
+    assert requests(found) == 5 + 20
+    assert isinstance(found, Report)
+    assert found.window is not None
+    assert found.window.resets == 1
+
+
+async def test_one_target_that_fails_costs_the_others_nothing() -> None:
+    source = MemorySource({name: [sample(995, 1), sample(1005, 4)] for name in "abc"}, {"b"})
+    lives = [Live.of(plan(name), START) for name in "abc"]
+
+    first = await evaluate(source, lives, 1006.0)
+    source.broken = {"c"}
+    second = await evaluate(source, lives, 1007.0)
+
+    assert (first["b"], second["c"]) == (AWAY, AWAY)
+    assert [requests(first["a"]), requests(first["c"])] == [3, 3]
+    assert [requests(second["a"]), requests(second["b"])] == [3, 3]
+
+
+async def test_samples_that_cannot_be_scored_cost_the_others_nothing() -> None:
+    odd = [sample(995, 1), sample(1005, 4, total=math.nan)]
+    source = MemorySource({"odd": odd, "one": [sample(995, 1), sample(1005, 4)]})
+
+    found = await evaluate(source, [Live.of(plan(n), START) for n in ("odd", "one")], 1006.0)
+
+    assert isinstance(found["odd"], SourceError)
+    assert found["odd"].kind == "decode"
+    assert "cannot be scored" in str(found["odd"])
+    assert requests(found["one"]) == 3
+
+
+async def test_a_warm_up_is_no_part_of_the_window() -> None:
+    live = Live.of(plan(warmup="20s"), START)
+    source = source_of(sample(995, 0), sample(1015, 10), sample(1025, 13))
+
+    early = (await evaluate(source, [live], 1019.0))["one"]
+    assert source.asked.count("snapshot") == 1
+    late = (await evaluate(source, [live], 1026.0))["one"]
+
+    assert isinstance(early, Report)
+    assert (early.status, early.reason) == (Status.RUNNING, "still in the warm-up of 20 s")
+    assert requests(late) == 3
+
+
+async def test_other_work_goes_on_while_a_large_batch_is_reported() -> None:
+    names = [str(number) for number in range(BATCH)]
+    source = MemorySource({name: [sample(995, 1), sample(1005, 4)] for name in names})
+    turns = 0
+
+    async def count_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    counting = asyncio.create_task(count_turns())
+    await evaluate(source, [Live.of(plan(name), START) for name in names], 1006.0)
+    counting.cancel()
+
+    assert turns >= BATCH / 20
+
+
+def test_an_outage_reports_no_numbers_but_the_words_of_the_source() -> None:
+    report = report_outage(Live.of(plan(), START), AWAY, now=1010.0)
+
+    assert (report.status, report.score) == (Status.RUNNING, None)
+    assert report.reason == "the metric source failed: it is away"
+
+
+def kind_of(live: Live) -> object:
+    return live.target.families, tuple(name for name, _ in live.target.selector)
+
+
+lives = st.builds(
+    lambda number, label, server, alone: replace(
+        Live.of(plan(str(number), selector={label: str(number)}, server=server), START), alone=alone
+    ),
+    st.integers(0, 10**6),
+    st.sampled_from(["instance", "job"]),
+    st.sampled_from(["vllm", "sglang"]),
+    st.booleans(),
+)
+
+
+@given(st.lists(lives, max_size=12), st.integers(1, 3))
+def test_every_experiment_is_in_one_batch_of_its_like(found: list[Live], copies: int) -> None:
+    running = [replace(live) for live in found for _ in range(copies)]
+
+    made = list(batches(running))
+
+    assert sorted(map(id, running)) == sorted(id(live) for batch in made for live in batch)
+    assert all(len({repr(kind_of(live)) for live in batch}) == 1 for batch in made)
+    assert all(len(batch) == 1 for batch in made if any(live.alone for live in batch))
+    shared = [repr(kind_of(batch[0])) for batch in made if not batch[0].alone]
+    assert len(shared) == len(set(shared))
+
+
+def test_batches_are_bounded() -> None:
+    running = [Live.of(plan(str(number)), START) for number in range(2 * BATCH + 1)]
+
+    assert [len(batch) for batch in batches(running)] == [BATCH, BATCH, 1]
