@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from sloscore.simulate.fetch import ensure_prometheus
 from sloscore.simulate.prometheus import PrometheusProcess
 
 # A busy machine is no failure.
-settings.register_profile("sloscore", deadline=None)
+settings.register_profile("sloscore", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("sloscore")
 
 SCRAPE_INTERVAL = 0.5

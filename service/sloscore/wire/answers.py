@@ -1,0 +1,158 @@
+"""Documents that a client gets."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from sloscore.core.objective import Direction, Objective
+from sloscore.core.scoring import Status
+from sloscore.core.verdict import Severity, Uncertainty, Verdict
+from sloscore.wire.values import Document, Number, Time
+
+
+class Decision(Document):
+    """What a tuner should do now; ``confidence`` is the probability that it is right."""
+
+    action: Literal["continue", "stop"]
+    reason: str
+    confidence: float | None = None
+
+
+class SliReport(Document):
+    """One SLI against its SLO, in seconds (throughput: tokens/s).
+
+    ``lower`` and ``upper`` are what the window's own requests leave open (buckets),
+    ``confidence_lower`` and ``confidence_upper`` where the deployment's own value lies at the
+    report's ``confidence``. ``uncertainty`` says why a verdict is not ``certain``: "buckets" (a
+    limit lies inside of one) or "sampling" (too few requests, of which about
+    ``requests_to_settle`` more would do). ``requests_over`` of ``requests`` took longer than the
+    threshold, where a bucket ends there.
+    """
+
+    sli: str
+    value: Number | None
+    lower: Number | None
+    upper: Number | None
+    confidence_lower: Number | None
+    confidence_upper: Number | None
+    certain: bool
+    uncertainty: Uncertainty | None
+    requests_to_settle: int | None
+    threshold: float
+    requests: float | None
+    requests_over: float | None
+    violation_ratio: Number | None
+    penalty: Number | None
+    penalty_interval: tuple[Number, Number] | None
+    severity: Severity | None
+    verdict: Verdict
+    explanation: str
+
+
+class WindowReport(Document):
+    """What the numbers were counted over; ``requests`` that finished in it, durations in seconds.
+
+    ``start`` is that of the load plus ``warmup``; ``observed_start`` and ``observed_end`` are the
+    scrapes around the window. ``unseen_head`` and
+    ``unseen_tail`` are the parts of it that some instance has no scrape for.
+    """
+
+    start: Time
+    end: Time | None
+    warmup: float
+    observed_start: Time | None
+    observed_end: Time | None
+    requests: float
+    resets: int
+    instances: int
+    scrape_interval: float | None
+    unseen_head: float
+    unseen_tail: float
+
+
+class Report(Document):
+    """The score of an experiment with all that led to it.
+
+    ``score`` is "Infinity" ("-Infinity" where maximised) on a hard fail and null without data;
+    ``score_interval`` is what the window's own requests leave open of it,
+    ``score_confidence_interval`` what the deployment can be at ``confidence``; ``standard_error``
+    is that of ``finite_score``. ``certain`` says whether all verdicts are.
+    ``constraints`` holds a violation ratio for each SLI, feasible at or below 0.
+    """
+
+    experiment: str | None
+    task: str | None
+    status: Status
+    slo_violation: bool
+    reason: str | None
+    objective: Objective
+    direction: Direction
+    base_score: float | None
+    penalty: Number | None
+    penalty_multiplier: Number | None
+    score: Number | None
+    score_interval: tuple[Number, Number] | None
+    score_confidence_interval: tuple[Number, Number] | None
+    confidence: float
+    standard_error: Number | None
+    certain: bool
+    finite_score: Number | None
+    constraints: dict[str, Number | None]
+    decision: Decision
+    slis: tuple[SliReport, ...]
+    window: WindowReport | None
+    evaluated_at: Time
+
+
+class ExperimentDocument(Document):
+    """A registered experiment."""
+
+    id: str
+    task: str
+    state: str
+    objective: Objective
+    start: Time
+    end: Time | None
+    created_at: Time
+    updated_at: Time
+    score: Number | None
+    reason: str | None
+
+
+class ExperimentPage(Document):
+    """Experiments, newest first; ``next_cursor`` is null on the last page."""
+
+    experiments: tuple[ExperimentDocument, ...]
+    next_cursor: str | None
+
+
+class ViolationBudget(Document):
+    """Share of a task's ended experiments that broke a hard SLO, and how many had data."""
+
+    ended: int
+    hard_violations: int
+    no_data: int
+    hard_violation_share: float | None
+
+
+class TaskDocument(Document):
+    """A task's experiments ranked best first, with the counts of its violations."""
+
+    task: str
+    direction: Direction | None
+    best: str | None
+    ranking: tuple[ExperimentDocument, ...]
+    states: dict[str, int]
+    violation_budget: ViolationBudget
+
+
+class Problem(BaseModel):
+    """An error as RFC 9457 problem details; ``errors`` has one sentence for each mistake."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    errors: list[str] | None = None

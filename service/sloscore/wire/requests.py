@@ -1,0 +1,95 @@
+"""Documents that a client sends."""
+
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from sloscore.core.objective import Objective
+from sloscore.settings import Duration
+from sloscore.spec.metric import CustomMetrics
+from sloscore.spec.model import Selector, TaskSpec
+from sloscore.spec.slo import SloSpec
+from sloscore.wire.values import Base, Document, ExperimentId, TargetUrl, Time
+
+
+class Registration(Document):
+    """Register an experiment when its load starts.
+
+    ``task`` is the task file's content. ``selector`` and ``server`` say which deployment this
+    experiment runs on where the task does not; ``start`` defaults to the time of the request.
+    ``target`` is the URL of the server's metrics page: the service then scrapes it itself, at the
+    start, at the end, and every ``scrape_interval`` in between.
+    """
+
+    id: ExperimentId
+    task: TaskSpec
+    selector: Selector | None = None
+    server: str | None = None
+    target: TargetUrl | None = None
+    scrape_interval: Annotated[Duration, Field(ge=0.1)] | None = None
+    start: Time | None = None
+
+    @model_validator(mode="after")
+    def _scrapes_a_target(self) -> "Registration":
+        if self.scrape_interval is not None and self.target is None:
+            raise ValueError("scrape_interval belongs to a target: give the URL of a metrics page")
+        return self
+
+
+class Scraping(Document):
+    """A server to be scraped at its metrics page from now on, for ``duration`` seconds."""
+
+    target: TargetUrl
+    duration: Duration
+
+
+class Finish(Document):
+    """The load has ended; ``end`` defaults to the time of the request.
+
+    ``base_score`` replaces the measured objective by one that the tuner measured itself.
+    """
+
+    end: Time | None = None
+    base_score: Base | None = None
+
+
+class Abort(Document):
+    """The experiment is called off; no score will be made."""
+
+    reason: Annotated[str, Field(max_length=1000)] | None = None
+
+
+class TimeRange(Document):
+    """A past window."""
+
+    start: Time
+    end: Time
+
+    @model_validator(mode="after")
+    def _ends_after_its_start(self) -> "TimeRange":
+        if self.end <= self.start:
+            raise ValueError("the end must be after the start")
+        return self
+
+
+class ScoreRequest(Document):
+    """Score numbers (``values`` with a ``base_score``) or a past window of a deployment."""
+
+    slo: SloSpec | None = None
+    objective: Objective = Objective.MINIMIZE_LATENCY
+    base_score: Base | None = None
+    values: dict[str, float | None] | None = None
+    selector: Selector | None = None
+    server: str | None = None
+    metrics: CustomMetrics | None = None
+    window: TimeRange | None = None
+
+    @model_validator(mode="after")
+    def _is_one_of_both(self) -> "ScoreRequest":
+        if (self.values is None) == (self.selector is None):
+            raise ValueError("give either values (with base_score) or selector (with window)")
+        if self.values is not None and (self.window or self.server or self.metrics):
+            raise ValueError("window, server and metrics belong to a selector, not to values")
+        if self.selector is not None and self.window is None:
+            raise ValueError("a selector needs a window {start, end}")
+        return self
