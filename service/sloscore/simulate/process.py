@@ -1,6 +1,7 @@
 """A process that runs beside this one, writes its log to a file and ends when this one does."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -42,6 +43,8 @@ class ChildProcess:
         """
         self.name = name
         self.log = log
+        if shutil.which(command[0], path=(env or {}).get("PATH")) is None:
+            raise SloscoreError(f"{name} cannot be run: there is no program {command[0]}")
         if sys.platform == "linux":
             shim = [sys.executable, "-I", "-S", "-c", _DIES_WITH_PARENT, str(os.getpid())]
             command = [*shim, *command]
