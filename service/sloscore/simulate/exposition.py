@@ -1,7 +1,7 @@
 """The metrics of one simulated server, in real prometheus_client families."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -19,9 +19,15 @@ _HELP = "Simulated."
 
 
 class Exposition:
-    """What one process of a ``kind`` of server has measured since it began."""
+    """What one process of a ``kind`` of server has measured since it began.
 
-    def __init__(self, kind: Kind, model_name: str) -> None:
+    ``buckets`` are bounds by role, of the roles whose bounds are not those that the kind comes with.
+    """
+
+    def __init__(
+        self, kind: Kind, model_name: str, buckets: Mapping[str, Sequence[float]] | None = None
+    ) -> None:
+        own = buckets or {}
         self._kind = kind
         self._model = model_name
         self._registry = CollectorRegistry()
@@ -30,7 +36,7 @@ class Exposition:
                 metric.name,
                 _HELP,
                 list(self._labels(metric)),
-                buckets=metric.buckets,
+                buckets=own.get(role, metric.buckets),
                 registry=self._registry,
             )
             for role, metric in kind.histograms.items()

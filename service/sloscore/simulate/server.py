@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import heapq
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -49,8 +49,9 @@ class SimulatedServer:
     ``log`` holds every finished request, ``scrapes`` every scrape: the truth that a measurement
     through Prometheus can be held against. With ``log_file`` each finished request is also written
     there as a line of JSON. ``speed`` makes the load's clock run faster than the wall's; durations
-    that the metrics show are of the load's clock. Raises SloscoreError for an unknown kind, an
-    address that is taken or a log that cannot be written.
+    that the metrics show are of the load's clock. ``buckets`` holds bounds by role that replace
+    those which the server comes with. Raises SloscoreError for an unknown kind or role, an address
+    that is taken or a log that cannot be written.
     """
 
     def __init__(  # noqa: PLR0913  each has a default, all but the first are named
@@ -62,16 +63,20 @@ class SimulatedServer:
         port: int = 0,
         speed: float = 1.0,
         log_file: Path | None = None,
+        buckets: Mapping[str, Sequence[float]] | None = None,
     ) -> None:
         if kind not in KINDS:
             raise SloscoreError(f"there is no kind {kind!a}; there are {', '.join(sorted(KINDS))}")
+        if unknown := sorted(set(buckets or ()) - set(KINDS[kind].histograms)):
+            raise SloscoreError(f"{kind} has no buckets of {', '.join(unknown)}")
         self._kind = KINDS[kind]
         self._model_name = model_name
         self._address = (host, port)
         self._speed = speed
         self._log_file = log_file
         self._out: IO[bytes] | None = None
-        self._exposition = Exposition(self._kind, model_name)
+        self._buckets = buckets
+        self._exposition = Exposition(self._kind, model_name, buckets)
         self._runner: web.AppRunner | None = None
         self._load: asyncio.Task[None] | None = None
         self._first_tokens = 0
@@ -140,7 +145,7 @@ class SimulatedServer:
 
     def restart_process(self) -> None:
         """Begin all metrics anew, as a server does that crashed and came back."""
-        self._exposition = Exposition(self._kind, self._model_name)
+        self._exposition = Exposition(self._kind, self._model_name, self._buckets)
 
     async def _metrics(self, request: web.Request) -> web.Response:
         body, content_type = self._exposition.render(request.headers.get("Accept", ""))

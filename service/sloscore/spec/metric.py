@@ -1,5 +1,6 @@
 """What a metric of an inference server is called, and how it is read for its role in scoring."""
 
+import itertools
 from collections.abc import Mapping
 from typing import Annotated, Final, Literal, Self, get_args
 
@@ -48,12 +49,26 @@ Values = Annotated[
 LabelMatch = dict[LabelName, Values]
 
 
+def _ascend(bounds: tuple[float, ...]) -> tuple[float, ...]:
+    if any(low >= high for low, high in itertools.pairwise(bounds)):
+        raise ValueError("bounds must ascend, each above the one before it")
+    return bounds
+
+
+Bounds = Annotated[
+    tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], ...],
+    Field(max_length=512, strict=False),
+    AfterValidator(_ascend),
+]
+
+
 class Metric(BaseModel):
     """One metric with every spelling of its name, counters with their ``_total``.
 
     Of several spellings the first that an instance shows counts. A histogram's own ``..._sum`` or
     ``..._count`` may be named as a counter. ``match`` and ``unless`` narrow the metric to the part
     whose labels have, or do not have, one of these values; a label that is not there is empty.
+    ``buckets`` are a histogram's bounds as the server comes with them, in its unit, without +Inf.
     ``version`` and ``source`` say where the name is from if not from where its preset is.
     """
 
@@ -64,6 +79,7 @@ class Metric(BaseModel):
     type: FamilyKind | None = Field(default=None, strict=False)
     match: LabelMatch = Field(default_factory=dict)
     unless: LabelMatch = Field(default_factory=dict)
+    buckets: Bounds = ()
     version: str | None = None
     source: str | None = None
     note: str | None = None
@@ -78,13 +94,19 @@ class Metric(BaseModel):
         if self.type is not None and self.unit not in _UNITS[self.type]:
             units = " or ".join(_UNITS[self.type])
             raise ValueError(f"a {self.type} is measured in {units}, not in {self.unit}")
+        if self.buckets and self.kind is not FamilyKind.HISTOGRAM:
+            raise ValueError(f"buckets belong to a histogram, not to a {self.kind}")
         return self
+
+    @property
+    def scale(self) -> float:
+        """What takes the metric's unit to seconds, requests or tokens."""
+        return _SCALE[self.unit]
 
     def family(self, role: str) -> Family:
         """The metric as it is read from a source, scaled to seconds, requests or tokens."""
-        scale = _SCALE[self.unit]
         match, unless = _pairs(self.match), _pairs(self.unless)
-        return Family(role, self.kind, self.names, scale, match, unless)
+        return Family(role, self.kind, self.names, self.scale, match, unless)
 
 
 def _pairs(labels: Mapping[str, tuple[str, ...]]) -> LabelValues:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import resources
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.functional_validators import model_validator
@@ -22,6 +22,27 @@ _COUNTS_REQUESTS: tuple[Role, ...] = ("latency", "requests")
 Signature = Annotated[tuple[MetricName, ...], Field(min_length=1, strict=False)]
 
 
+class BucketOption(BaseModel):
+    """How a server is told its bounds, by ``families`` of metrics that share them.
+
+    ``style`` "json" is one ``flag`` with a JSON object of families, "list" a flag for each family,
+    which is its name, with the bounds behind it.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    style: Literal["json", "list"]
+    flag: str | None = None
+    families: dict[str, Annotated[tuple[Role, ...], Field(min_length=1, strict=False)]]
+    note: str
+
+    @model_validator(mode="after")
+    def _flag_fits_style(self) -> Self:
+        if (self.style == "json") != (self.flag is not None):
+            raise ValueError("a flag belongs to style json, and style json needs one")
+        return self
+
+
 class Preset(BaseModel):
     """The metrics of one inference server, as of ``version``.
 
@@ -29,7 +50,8 @@ class Preset(BaseModel):
     ``enable`` where the metrics are and what it takes to get them. ``signature`` holds groups of
     names by which the server is recognised: any group of which every name is exposed; without it
     each spelling of the latency is a group. The server is not meant where a preset that it
-    ``gives_way_to`` fits, too.
+    ``gives_way_to`` fits, too. ``bucket_option`` says how its buckets are set; where that cannot be
+    written down as a flag, ``bucket_help`` says what can be done.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -44,6 +66,8 @@ class Preset(BaseModel):
     lacks: dict[Role, str] = Field(default_factory=dict)
     signature: tuple[Signature, ...] = Field(default=(), strict=False)
     gives_way_to: tuple[str, ...] = Field(default=(), strict=False)
+    bucket_option: BucketOption | None = None
+    bucket_help: str | None = None
 
     @model_validator(mode="after")
     def _lacks_what_it_has_not(self) -> Self:
