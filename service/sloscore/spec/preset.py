@@ -162,17 +162,22 @@ def roles_for(task: TaskSpec, preset: Preset) -> tuple[str, ...]:
     return tuple(dict.fromkeys(roles))
 
 
+def preset_for(task: TaskSpec) -> Preset | None:
+    """The preset that the task is read by, its own metrics included; None where it names no server.
+
+    Raises SpecError where ``server`` is no preset.
+    """
+    server = named_server(task)
+    if task.metrics is not None:
+        # A runtime is not meant to be one of the presets where metrics are named one by one.
+        return preset_of(task.metrics, load_preset(server) if task.server and server else None)
+    return None if server is None else load_preset(server)
+
+
 def families_for(task: TaskSpec) -> tuple[Family, ...]:
     """The metric families that scoring the task reads; none where it names no server.
 
     Raises SpecError where ``server`` is no preset, or the preset lacks one of the families.
     """
-    server = named_server(task)
-    if task.metrics is not None:
-        # A runtime is not meant to be one of the presets where metrics are named one by one.
-        preset = preset_of(task.metrics, load_preset(server) if task.server and server else None)
-    elif server is not None:
-        preset = load_preset(server)
-    else:
-        return ()
-    return preset.families(roles_for(task, preset))
+    preset = preset_for(task)
+    return () if preset is None else preset.families(roles_for(task, preset))
