@@ -10,6 +10,7 @@ from sloscore.cli.exits import INVALID, SOURCE
 from sloscore.errors import SloscoreError, SourceError
 
 _COMMANDS = {
+    "backtest": "Score many past windows of a deployment.",
     "buckets": "Say which bucket bounds a task needs, and print the server's option.",
     "check": "Validate task files.",
     "demo": "See it at work: simulated servers, a real Prometheus, three scored experiments.",
