@@ -91,8 +91,9 @@ class Api:
         return (await self.get(f"{EXPERIMENTS}/{name}/score?wait={wait:g}")).json
 
     async def final(self, name: str) -> Json:
-        """The final report, from a long poll."""
-        report = await self.score(name, PATIENCE)
+        """The final report, from a long poll that could wait for longer than is allowed here."""
+        async with asyncio.timeout(PATIENCE):
+            report = await self.score(name, 2 * PATIENCE)
         assert report["status"] != "RUNNING", report
         return report
 
@@ -195,6 +196,14 @@ def requests_between(server: SimulatedServer, window: Json) -> list[Request]:
     """The requests that finished between the two scrapes which a report observed."""
     start, end = (_shown_at(server, window[name]) for name in ("observed_start", "observed_end"))
     return [finished.request for finished in server.log[start:end]]
+
+
+def is_closed_in_time(server: SimulatedServer, window: Json) -> bool:
+    """Whether the first scrape at or after a window's end was the last that it counts."""
+    end, observed = unix(window["end"]), unix(window["observed_end"])
+    # One scrape may have begun before the end and been answered after it.
+    between = [scrape for scrape in server.scrapes if end < scrape.at < observed - 0.01]
+    return observed >= end and len(between) <= 1
 
 
 def unix(text: str) -> float:

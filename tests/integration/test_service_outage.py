@@ -4,6 +4,7 @@ import os
 import signal
 import statistics
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -44,17 +45,27 @@ class Source(PrometheusProcess):
         os.kill(self._process.pid, number)
 
 
+@dataclass(frozen=True)
+class Exporter:
+    """A server of few series, until it grows more than a service of ours wants to read."""
+
+    address: str
+    latency: Histogram
+
+    def grow(self) -> None:
+        for number in range(HUGE_CHILDREN):
+            self.latency.labels(f"model-{number}").observe(1.0)
+
+
 @pytest.fixture(scope="module")
-def huge() -> Iterator[str]:
-    """Address of an exporter whose histograms are more than a service of ours wants to read."""
+def huge() -> Iterator[Exporter]:
     registry = CollectorRegistry()
     latency = Histogram(
         "sglang:e2e_request_latency_seconds", "-", ["model_name"], registry=registry
     )
-    for number in range(HUGE_CHILDREN):
-        latency.labels(f"model-{number}").observe(1.0)
+    latency.labels("model-0").observe(1.0)
     server, thread = start_http_server(0, "127.0.0.1", registry)
-    yield f"127.0.0.1:{server.server_port}"
+    yield Exporter(f"127.0.0.1:{server.server_port}", latency)
     server.shutdown()
     server.server_close()
     thread.join()
@@ -69,12 +80,15 @@ def own() -> Iterator[Deployments]:
 
 @pytest.fixture(scope="module")
 def source(
-    prometheus_binary: Path, tmp_path_factory: pytest.TempPathFactory, own: Deployments, huge: str
+    prometheus_binary: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    own: Deployments,
+    huge: Exporter,
 ) -> Iterator[Source]:
     place = tmp_path_factory.mktemp("source")
     with Source(prometheus_binary, place, SCRAPE_INTERVAL) as process:
-        process.set_targets({"serving": [*own.addresses, huge]})
-        for address in (*own.addresses, huge):
+        process.set_targets({"serving": [*own.addresses, huge.address]})
+        for address in (*own.addresses, huge.address):
             own.run(process.wait_for_scrape(address, 0))
         yield process
 
@@ -169,7 +183,7 @@ async def after_finished(server: SimulatedServer, moment: float) -> float:
 
 
 async def test_one_target_that_cannot_be_read_holds_up_nobody_else(
-    own: Deployments, source: Source, huge: str, tmp_path: Path
+    own: Deployments, source: Source, huge: Exporter, tmp_path: Path
 ) -> None:
     given = settings(
         tmp_path,
@@ -178,11 +192,19 @@ async def test_one_target_that_cannot_be_read_holds_up_nobody_else(
         prometheus={"max_answer_bytes": 65536},
     )
     async with serving(given) as api:
-        await api.register("huge", task_of(server="sglang"), selector={"instance": huge})
-        await api.register("one", task_of(server="sglang"), selector={"instance": own.slow.address})
-        report = await api.score_until("one", has_requests(10))
-        check_counts(report, own.slow)
-        check_outage(await api.score("huge"), "prometheus.max_answer_bytes")
+        task = task_of(server="sglang")
+        await api.register("huge", task, selector={"instance": huge.address})
+        await api.register("one", task, selector={"instance": own.slow.address})
+        before = await api.score_until("one", has_requests(10))
+        # Both are read by the same query until now.
+        await api.score_until("huge", lambda report: report["window"]["instances"] == 1)
+        huge.grow()
+        words = "prometheus.max_answer_bytes"
+        check_outage(
+            await api.score_until("huge", lambda report: words in str(report["reason"])), words
+        )
+        more = has_requests(before["window"]["requests"] + 10)
+        check_counts(await api.score_until("one", more), own.slow)
         assert (await gauges(api, kind="too_large"))["sloscore_evaluation_errors_total"] > 0
         for name in ("huge", "one"):
             await api.finish(name)

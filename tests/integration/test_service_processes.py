@@ -17,11 +17,11 @@ from tests.integration.service import (
     Deployments,
     Json,
     has_requests,
+    is_closed_in_time,
     requests_between,
     serving,
     settings,
     task_of,
-    unix,
 )
 
 from sloscore.simulate.prometheus import PrometheusProcess
@@ -74,12 +74,13 @@ async def test_a_killed_service_takes_up_its_experiments_and_keeps_its_scores(
     await prometheus.wait_for_scrape(deployments.quick.address, time.time() + 0.5)
     async with started(tmp_path, prometheus.url) as (process, api):
         assert await api.score("ended") == score
+        assert 'sloscore_experiment_score{experiment="ended"' in (await api.get("/metrics")).text
         assert (await api.show("live"))["state"] == "running"
         ending = await api.final("ending")
         assert ending["window"]["end"] == end
         check_counts(ending, deployments.quick)
         # The scrape that closed this window came while nobody ran, and later ones count no more.
-        assert unix(ending["window"]["observed_end"]) - unix(end) < 0.6
+        assert is_closed_in_time(deployments.quick, ending["window"])
         live = await api.score_until("live", has_requests(before["window"]["requests"] + 1))
         assert live["window"]["start"] == before["window"]["start"]
         check_counts(live, deployments.quick)
