@@ -78,12 +78,12 @@ class Evaluator:
         if experiment.state is State.RUNNING:
             if experiment.id not in self._running:
                 live = Live.of(plan_of(experiment), experiment.start)
-                self._source.restore(live.target, kept_samples(experiment.scrapes))
+                self._source.restore(live.target, kept_samples(experiment.scrapes), live.start)
                 self._running[experiment.id] = live
         elif experiment.state is State.SETTLING:
             self._running.pop(experiment.id, None)
-            target = plan_of(experiment).target
-            self._source.restore(target, kept_samples(experiment.scrapes))
+            live = Live.of(plan_of(experiment), experiment.start)
+            self._source.restore(live.target, kept_samples(experiment.scrapes), live.start)
             self._ended[experiment.id] = experiment
             self._settle_ended()
         else:

@@ -55,8 +55,13 @@ class RecordingSource(MetricSource, Protocol):
         """A sample taken now, empty where the target has no URL; raises SourceError."""
         ...
 
-    def restore(self, target: Target, samples: Iterable[InstanceSample]) -> None:
-        """Record a target with a URL from now on, of which these samples are known."""
+    def restore(
+        self, target: Target, samples: Iterable[InstanceSample], since: float | None = None
+    ) -> None:
+        """Record a target with a URL from now on, of which these samples are known.
+
+        ``since`` is the Unix time at which its window starts, if that is known.
+        """
         ...
 
     def forget(self, key: str) -> None:

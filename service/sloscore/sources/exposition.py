@@ -1,11 +1,11 @@
 """From a server's own /metrics page to a sample of it."""
 
 import re
-from collections.abc import Iterable, Iterator
-from typing import Protocol
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from prometheus_client.openmetrics.parser import text_string_to_metric_families as open_metrics
-from prometheus_client.parser import text_string_to_metric_families as plain_text
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 from sloscore.core.samples import InstanceSample, Target
 from sloscore.errors import SourceError
@@ -13,17 +13,14 @@ from sloscore.sources.promql import PROCESS_START, series_names
 from sloscore.sources.scrapes import FamilyReader, Instance, Scrape, child_labels, set_part
 
 _NAME = re.compile(r"^([a-zA-Z_:][a-zA-Z0-9_:]*)(?=[{ \t])", re.MULTILINE)
-OPEN_METRICS = "application/openmetrics-text"
-# Labels that Prometheus adds to what it scrapes: a page does not have them, its address says it.
-_ADDED_LABELS = frozenset({"instance", "job"})
+_OPEN_METRICS = "application/openmetrics-text"
+# A line of OpenMetrics up to its exemplar.
+_SAMPLE = re.compile(r'[^{ ]+(?:\{(?:[^"}]|"(?:[^"\\]|\\.)*")*\})? \S+(?: [^ #]+)?')
+# Labels that Prometheus adds to what it scrapes. A server's own page lacks them, as its address
+# says them; a page that collects those of several servers has them.
+_ADDED_LABELS = ("job", "instance")
 
-
-class Sample(Protocol):
-    """One line of a page, as the parsers give it."""
-
-    name: str
-    labels: dict[str, str]
-    value: float
+_Added = tuple[str | None, ...]
 
 
 def read_page(
@@ -31,22 +28,31 @@ def read_page(
 ) -> InstanceSample:
     """What a page shows of the target's families at Unix time ``time``.
 
-    Series count that carry the selector's labels, but for ``instance`` and ``job``. Raises
-    SourceError (``decode``) for text that is no exposition, and for a torn histogram.
+    Series count that carry the selector's labels; ``instance`` and ``job`` only choose between
+    several instances of one page. Where series have timestamps of their own, the oldest is the
+    sample's time. Raises SourceError (``decode``) for text that is no exposition, for a torn
+    histogram, and for several instances of which none is chosen.
     """
+    is_open_metrics = content_type == _OPEN_METRICS
     reader = FamilyReader(target.families)
     wanted = {(k, v) for k, v in target.selector if k not in _ADDED_LABELS}
-    scrape = Scrape(round(time * 1000), up=True)
+    scrapes: defaultdict[_Added, Scrape] = defaultdict(lambda: Scrape(up=True))
+    starts: dict[_Added, float] = {}
+    times: list[float] = []
     try:
-        for sample in _samples(text, content_type, target):
+        for sample in _samples(text, target, is_open_metrics=is_open_metrics):
+            added = tuple(sample.labels.get(name) for name in _ADDED_LABELS)
             if sample.name == PROCESS_START:
-                scrape.process_start = sample.value
+                starts[added] = sample.value
             elif wanted <= sample.labels.items():
-                _file(sample, reader, scrape)
+                _file(sample, reader, scrapes[added])
+                if sample.timestamp is not None:
+                    times.append(float(sample.timestamp) * (1000 if is_open_metrics else 1))
     except (ValueError, KeyError, IndexError, TypeError) as error:
-        raise SourceError(
-            f"the page of {instance[1]} is no metrics exposition: {error}", kind="decode"
-        ) from error
+        raise _unreadable(instance, f"is no metrics exposition: {error}") from error
+    added, scrape = _chosen(scrapes, starts, target, instance)
+    scrape.time = round(min(times, default=time) * 1000)
+    scrape.process_start = starts.get(added)
     return reader.sample(instance, scrape)
 
 
@@ -55,24 +61,61 @@ def names_on(text: str) -> frozenset[str]:
     return frozenset(_NAME.findall(text))
 
 
+def _chosen(
+    scrapes: Mapping[_Added, Scrape],
+    starts: Mapping[_Added, float],
+    target: Target,
+    instance: Instance,
+) -> tuple[_Added, Scrape]:
+    """The instance that the page shows, or the one of several that the selector names."""
+    found = list(scrapes)
+    if len(found) > 1:
+        selector = dict(target.selector)
+        wanted = [selector.get(name) for name in _ADDED_LABELS]
+        found = [
+            added
+            for added in found
+            if all(w in (None, has) for w, has in zip(wanted, added, strict=True))
+        ]
+    if len(found) > 1:
+        raise _unreadable(
+            instance,
+            "holds series of several instances: name one by the selector's instance and job",
+        )
+    if not found:
+        return (() if scrapes else next(iter(starts), ())), Scrape(up=True)
+    return found[0], scrapes[found[0]]
+
+
 def _file(sample: Sample, reader: FamilyReader, scrape: Scrape) -> None:
     for family, part in reader.parts_of(sample.name):
         series = scrape.series[family][child_labels(sample.labels)]
         set_part(series, part, sample.labels.get("le", ""), str(sample.value))
 
 
-def _samples(text: str, content_type: str, target: Target) -> Iterator[Sample]:
-    if content_type == OPEN_METRICS:
-        families = open_metrics(text)  # type: ignore[no-untyped-call]  # no hints in the library
-    else:
-        # A server's page is long; the parser is slow, and most lines are of other families.
-        names = (*series_names(target.families), PROCESS_START)
-        kept = "\n".join(_lines_of(text, names)) + "\n"
-        families = plain_text(kept)
-    for family in families:
-        yield from family.samples
+def _samples(text: str, target: Target, *, is_open_metrics: bool) -> Iterator[Sample]:
+    """The samples of the target's families and the process start.
+
+    Other lines are not parsed: a page is long, and the parser slow. Without the lines of types
+    names stay as they are written, and so do those of OpenMetrics that no type fits.
+    """
+    if is_open_metrics and not text.endswith(("# EOF\n", "# EOF")):
+        raise ValueError("its end is missing, # EOF")
+    # Not at the other ends of line that Python knows, which label values may hold.
+    lines = text.split("\n")
+    kept = _lines_of(lines, (*series_names(target.families), PROCESS_START))
+    if is_open_metrics:
+        kept = [found.group() if (found := _SAMPLE.match(line)) else line for line in kept]
+    # Where nothing is of use, all of it is parsed to tell an idle server from another page.
+    for family in text_string_to_metric_families("\n".join(kept or lines) + "\n"):
+        if kept:
+            yield from family.samples
 
 
-def _lines_of(text: str, names: Iterable[str]) -> Iterator[str]:
+def _lines_of(lines: Iterable[str], names: Iterable[str]) -> Sequence[str]:
     starts = tuple(f"{name}{end}" for name in names for end in ("{", " ", "\t"))
-    return (line for line in text.splitlines() if line.startswith(starts))
+    return [line for line in lines if line.startswith(starts)]
+
+
+def _unreadable(instance: Instance, problem: str) -> SourceError:
+    return SourceError(f"the page of {instance[1]} {problem}", kind="decode")

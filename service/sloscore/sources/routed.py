@@ -23,10 +23,12 @@ class RoutedSource:
         """See RecordingSource; Prometheus has the samples of targets without a URL."""
         return await self._scrape.capture(target) if target.url else []
 
-    def restore(self, target: Target, samples: Iterable[InstanceSample]) -> None:
+    def restore(
+        self, target: Target, samples: Iterable[InstanceSample], since: float | None = None
+    ) -> None:
         """See RecordingSource."""
         if target.url:
-            self._scrape.restore(target, samples)
+            self._scrape.restore(target, samples, since)
 
     def forget(self, key: str) -> None:
         """See RecordingSource."""

@@ -1,11 +1,9 @@
 """The metric source that needs no Prometheus: it scrapes the servers' own /metrics pages."""
 
 import asyncio
-import itertools
 import time
-from bisect import insort
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -14,18 +12,18 @@ from sloscore.core.samples import InstanceSample, Target
 from sloscore.errors import SourceError
 from sloscore.settings import ScrapeSettings
 from sloscore.sources.base import OnQuery, Snapshot
-from sloscore.sources.exposition import OPEN_METRICS, names_on, read_page
+from sloscore.sources.exposition import names_on, read_page
+from sloscore.sources.history import History
 from sloscore.sources.scrapes import Instance
 
-_ACCEPT = f"text/plain;version=0.0.4;q=1,{OPEN_METRICS};version=1.0.0;q=0.5"
-# A long experiment keeps the samples that its counts need, not each of its scrapes.
-_MAX_SAMPLES = 300
+# Exporters of Python answer OpenMetrics to whoever names it, with names that their types do not fit.
+_ACCEPT = "text/plain;version=0.0.4,*/*;q=0.1"
 
 
 @dataclass(slots=True)
 class _Followed:
     target: Target
-    samples: list[InstanceSample] = field(default_factory=list)
+    history: History
     failure: SourceError | None = None
     task: asyncio.Task[None] | None = None
 
@@ -53,17 +51,20 @@ class ScrapeSource:
 
     async def capture(self, target: Target) -> Snapshot:
         """A sample of a target taken now, which is not recorded; raises SourceError."""
-        sample = await self._scrape(target)
+        _, sample = await self._scrape(target)
         if isinstance(sample, SourceError):
             raise sample
         return [sample]
 
-    def restore(self, target: Target, samples: Iterable[InstanceSample]) -> None:
-        """Follow a target again, of which these samples are known."""
-        followed = self._follow(target)
-        times = {sample.time for sample in followed.samples}
-        followed.samples += [sample for sample in samples if sample.time not in times]
-        followed.samples.sort(key=_time_of)
+    def restore(
+        self, target: Target, samples: Iterable[InstanceSample], since: float | None = None
+    ) -> None:
+        """See RecordingSource."""
+        followed = self._followed.get(target.key)
+        if followed is None:
+            followed = self._followed[target.key] = _Followed(target, History(since))
+            followed.task = asyncio.create_task(self._keep_scraping(followed))
+        followed.history.add(samples)
 
     def forget(self, key: str) -> None:
         """Scrape a target no more, and drop what was recorded of it."""
@@ -81,11 +82,10 @@ class ScrapeSource:
             if followed is None:
                 found[target.key] = SourceError(f"{target.url} is not followed", kind="bad_data")
                 continue
-            known = [sample for sample in followed.samples if sample.time <= at]
-            if followed.failure is not None and not any(s.up for s in followed.samples):
+            if followed.failure is not None and not followed.history.has_answer:
                 found[target.key] = followed.failure
             else:
-                found[target.key] = known[-1:]
+                found[target.key] = followed.history.newest(at)
         return found
 
     async def samples(self, target: Target, after: float, until: float) -> Snapshot:
@@ -93,7 +93,7 @@ class ScrapeSource:
         followed = self._followed.get(target.key)
         if followed is None:
             raise SourceError(f"{target.url} is not followed", kind="bad_data")
-        return [sample for sample in followed.samples if after < sample.time <= until]
+        return followed.history.between(after, until)
 
     async def names(self, target: Target, at: float, seconds: float) -> frozenset[str]:
         """See MetricSource; those that the page shows now."""
@@ -113,37 +113,31 @@ class ScrapeSource:
         if self._session is not None:
             await self._session.close()
 
-    def _follow(self, target: Target) -> _Followed:
-        followed = self._followed.get(target.key)
-        if followed is None:
-            followed = self._followed[target.key] = _Followed(target)
-            followed.task = asyncio.create_task(self._keep_scraping(followed))
-        return followed
-
     async def _keep_scraping(self, followed: _Followed) -> None:
         interval = followed.target.scrape_interval or self._settings.interval
         while True:
-            sample = await self._scrape(followed.target)
+            at, sample = await self._scrape(followed.target)
             if isinstance(sample, SourceError):
                 followed.failure = sample
-                sample = InstanceSample(_instance_of(followed.target), self._clock(), up=False)
+                sample = InstanceSample(_instance_of(followed.target), at, up=False)
             else:
                 followed.failure = None
-            _record(followed.samples, sample)
+            followed.history.add([sample])
             await asyncio.sleep(interval)
 
-    async def _scrape(self, target: Target) -> InstanceSample | SourceError:
+    async def _scrape(self, target: Target) -> tuple[float, InstanceSample | SourceError]:
+        """A sample, or why there is none, and the Unix time at which it was asked for."""
         async with self._slots:
-            began = time.perf_counter()
+            began, at = time.perf_counter(), self._clock()
             sample: InstanceSample | SourceError
             try:
-                sample = await self._fetch(target, self._clock())
+                sample = await self._fetch(target, at)
             except SourceError as error:
                 sample = error
         if self._on_query is not None:
             kind = sample.kind if isinstance(sample, SourceError) else None
             self._on_query("scrape", time.perf_counter() - began, kind)
-        return sample
+        return at, sample
 
     async def _fetch(self, target: Target, at: float) -> InstanceSample:
         text, content_type = await self._page(target.url or "")
@@ -161,7 +155,9 @@ class ScrapeSource:
             raise SourceError(
                 f"{url} did not answer within {seconds:g} s (scrape.timeout)", kind="timeout"
             ) from None
-        except (aiohttp.ClientError, OSError, UnicodeDecodeError) as error:
+        except UnicodeDecodeError as error:
+            raise SourceError(f"the page at {url} is not UTF-8: {error}", kind="decode") from error
+        except (aiohttp.ClientError, OSError) as error:
             raise SourceError(f"cannot scrape {url}: {error}", kind="unreachable") from error
 
     async def _get(self, url: str) -> tuple[str, str]:
@@ -181,33 +177,12 @@ class ScrapeSource:
                         "(scrape.max_page_bytes)",
                         kind="too_large",
                     )
+            is_bounded = answer.content_length is not None or "Transfer-Encoding" in answer.headers
+            if body and not is_bounded and not body.endswith(b"\n"):
+                # Nothing but its last line tells that a connection's end is not the page's.
+                raise SourceError(f"the page at {url} is cut off", kind="decode")
             return body.decode(), answer.content_type
 
 
 def _instance_of(target: Target) -> Instance:
     return "", urlsplit(target.url or "").netloc
-
-
-def _time_of(sample: InstanceSample) -> float:
-    return sample.time
-
-
-def _record(samples: list[InstanceSample], new: InstanceSample) -> None:
-    insort(samples, new, key=_time_of)
-    if len(samples) > _MAX_SAMPLES:
-        # Sums of deltas do not change where what lies between two samples only grew.
-        kept = [
-            sample
-            for number, sample in enumerate(samples)
-            if number % 2 == 0 or number == len(samples) - 1 or _turns(samples, number)
-        ]
-        samples[:] = kept
-
-
-def _turns(samples: Sequence[InstanceSample], number: int) -> bool:
-    """Whether a process restarted, or was not there, at a sample or right before or after it."""
-    around = samples[max(0, number - 1) : number + 2]
-    return not all(
-        before.up and after.up and not after.is_restarted_since(before)
-        for before, after in itertools.pairwise(around)
-    )

@@ -1,0 +1,178 @@
+"""What is kept of a long experiment's scrapes: whatever goes, a window counts the same."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sloscore.core.histogram import Histogram
+from sloscore.core.samples import Child, InstanceSample
+from sloscore.experiments.window import WindowAccumulator, WindowCounts
+from sloscore.sources.history import History
+
+LIMIT = 8
+BOUNDS = (1.0, 5.0, math.inf)
+LATENCY = Child("latency", (("engine", "0"),))
+OTHER = Child("latency", (("engine", "1"),))
+TOKENS = Child("tokens_out", ())
+
+
+class Step(NamedTuple):
+    """From one scrape to the next: what finished, and what became of the process.
+
+    ``drift`` moves the start time that it tells, as that of a server that works it out from a
+    clock which is being adjusted.
+    """
+
+    fast: int = 0
+    slow: int = 0
+    other: bool = False
+    restarts: bool = False
+    up: bool = True
+    drift: float = 0.0
+
+
+def scrapes_of(steps: Sequence[Step], *, tells_start: bool) -> list[InstanceSample]:
+    found = []
+    born, fast, slow, other = 0.5, 0, 0, None
+    for time, step in enumerate(steps, start=1):
+        if step.restarts:
+            born, fast, slow, other = time - 0.5, 0, 0, None
+        born += step.drift
+        fast += step.fast
+        slow += step.slow
+        if step.other:
+            other = (other or 0) + 1
+        histograms = {LATENCY: Histogram(BOUNDS, (fast, fast, fast + slow), float(fast + 9 * slow))}
+        if other is not None:
+            histograms[OTHER] = Histogram(BOUNDS, (0, other, other), 3.0 * other)
+        found.append(
+            InstanceSample(
+                ("", "a:1"),
+                float(time),
+                step.up,
+                born if tells_start and step.up else None,
+                histograms if step.up else {},
+                {TOKENS: 10.0 * (fast + slow)} if step.up else {},
+            )
+        )
+    return found
+
+
+def counted(history: History, start: float, end: float | None) -> WindowCounts:
+    """A window as an evaluation counts it from what a source has."""
+    window = WindowAccumulator(start, end)
+    window.feed(history.newest(start))
+    window.feed(history.between(start, math.inf))
+    return window.counts()
+
+
+steps = st.builds(
+    Step,
+    fast=st.sampled_from([0, 1, 50]),
+    slow=st.sampled_from([0, 1, 50]),
+    other=st.booleans(),
+    restarts=st.sampled_from([False, False, True]),
+    up=st.sampled_from([True, True, False]),
+    drift=st.sampled_from([0.0, 0.0, 0.4]),
+)
+quiet = st.sampled_from([Step(), Step(fast=1), Step(drift=0.4)])
+
+
+@settings(max_examples=300)
+@given(
+    st.lists(steps | quiet, min_size=LIMIT, max_size=40),
+    st.booleans(),
+    st.floats(0, 40),
+    st.none() | st.integers(0, LIMIT // 2 - 1),
+)
+def test_a_window_counts_the_same_whatever_has_been_dropped(
+    history: list[Step], tells_start: bool, start: float, back: int | None
+) -> None:
+    samples = scrapes_of(history, tells_start=tells_start)
+    # A tuner may say that its load ended some scrapes ago.
+    end = None if back is None else max(start, samples[-1].time - back)
+    everything, thinned = History(start, limit=10**6), History(start, LIMIT)
+    everything.add(samples)
+    for sample in samples:
+        thinned.add([sample])
+
+    full, kept = counted(everything, start, end), counted(thinned, start, end)
+
+    for name in ("histograms", "counters", "resets", "observed_start", "observed_end"):
+        assert getattr(kept, name) == getattr(full, name), name
+    assert (kept.unseen_head, kept.unseen_tail) == (full.unseen_head, full.unseen_tail)
+
+
+STEADY: dict[str, Callable[[int], Step]] = {
+    "a server under load": lambda _: Step(fast=1),
+    "a server without load": lambda _: Step(),
+    "a server that is down": lambda _: Step(up=False),
+    "a server that restarts now and then": lambda time: Step(fast=1, restarts=time % 500 == 0),
+}
+
+
+@pytest.mark.parametrize("step", STEADY.values(), ids=STEADY.keys())
+def test_what_is_kept_of_a_long_experiment_is_bounded(step: Callable[[int], Step]) -> None:
+    samples = scrapes_of([step(time) for time in range(5000)], tells_start=True)
+    history = History(since=100.0, limit=100)
+    sizes = []
+    for sample in samples:
+        history.add([sample])
+        sizes.append(len(history.between(0, math.inf)))
+
+    assert max(sizes) <= 200
+
+
+def test_the_newest_scrapes_are_all_there() -> None:
+    samples = scrapes_of([Step(fast=1)] * 1000, tells_start=True)
+    history = History(since=1.0, limit=100)
+    for sample in samples:
+        history.add([sample])
+        assert (
+            history.between(sample.time - 50, sample.time)
+            == samples[max(0, int(sample.time) - 50) : int(sample.time)]
+        )
+
+
+def test_the_last_scrape_before_the_start_is_there() -> None:
+    samples = scrapes_of([Step(fast=1)] * 1000, tells_start=True)
+    history = History(since=333.3, limit=10)
+    for sample in samples:
+        history.add([sample])
+
+    assert history.newest(333.3) == [samples[332]]
+
+
+def test_a_history_answers_by_time() -> None:
+    first, second, third = samples = scrapes_of([Step(), Step(), Step()], tells_start=True)
+    history = History()
+    history.add([third, first])
+    history.add([second])
+
+    assert [list(history.newest(at)) for at in (0.9, 1, 2.9, 9)] == [[], [first], [second], [third]]
+    assert history.between(0, 9) == samples
+    assert history.between(1, 3) == [second, third]
+    assert history.between(1, 1) == history.between(3, 9) == history.between(9, 1) == []
+
+
+def test_of_two_scrapes_at_one_time_the_first_counts() -> None:
+    (known,) = scrapes_of([Step(fast=1)], tells_start=True)
+    (again,) = scrapes_of([Step(fast=2)], tells_start=True)
+    history = History()
+    history.add([known])
+    history.add([again])
+
+    assert history.between(0, 9) == [known]
+
+
+def test_a_history_knows_whether_anybody_ever_answered() -> None:
+    history = History()
+    assert not history.has_answer
+    history.add(scrapes_of([Step(up=False)], tells_start=True))
+    assert not history.has_answer
+    history.add(scrapes_of([Step(up=False), Step()], tells_start=True))
+    assert history.has_answer
