@@ -1,5 +1,6 @@
 """Samples as JSON documents, for those that no Prometheus keeps."""
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -8,7 +9,7 @@ from sloscore.core.samples import Child, InstanceSample
 
 
 def documents_of(samples: Iterable[InstanceSample]) -> list[dict[str, Any]]:
-    """JSON documents of samples; infinite bounds are left out, as every histogram ends in +Inf."""
+    """JSON documents of samples; the last bound is left out, as every histogram ends in +Inf."""
     return [
         {
             "instance": sample.instance,
@@ -43,9 +44,7 @@ def samples_of(documents: Iterable[Mapping[str, Any]]) -> list[InstanceSample]:
             up=document["up"],
             process_start=document["process_start"],
             histograms={
-                _child(one): Histogram(
-                    (*one["bounds"], float("inf")), tuple(one["counts"]), one["sum"]
-                )
+                _child(one): Histogram(_bounds(one["bounds"]), tuple(one["counts"]), one["sum"])
                 for one in document["histograms"]
             },
             counters={_child(one): one["value"] for one in document["counters"]},
@@ -58,6 +57,12 @@ def kept_samples(scrapes: Mapping[str, Any] | None) -> list[InstanceSample]:
     """The samples that an experiment keeps of its start and its end."""
     kept = scrapes or {}
     return [*samples_of(kept.get("start", ())), *samples_of(kept.get("end", ()))]
+
+
+def _bounds(document: Iterable[float | None]) -> tuple[float, ...]:
+    # JSON has no infinities, and turns a lowest bound of -Inf into null.
+    finite = (-math.inf if bound is None else bound for bound in document)
+    return (*finite, math.inf)
 
 
 def _child(document: Mapping[str, Any]) -> Child:
