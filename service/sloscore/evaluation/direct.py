@@ -4,12 +4,13 @@ import asyncio
 import time
 from collections.abc import Callable
 
+from sloscore.errors import SpecError
 from sloscore.evaluation.plan import Plan
 from sloscore.evaluation.recognise import with_server
 from sloscore.evaluation.replay import replay
 from sloscore.evaluation.report import report_window
 from sloscore.sources.base import RecordingSource
-from sloscore.wire import Report
+from sloscore.wire import Report, to_milliseconds
 
 
 async def score_for(
@@ -17,15 +18,18 @@ async def score_for(
 ) -> Report:
     """The report of the ``seconds`` from now on, with a scrape at either end and in between.
 
-    A warm-up is cut off from them. Raises SourceError where the target does not answer at the
-    start or at the end.
+    A warm-up is cut off from them. Raises SpecError where that leaves nothing, and SourceError
+    where the target does not answer at the start or at the end.
     """
+    if plan.warmup >= seconds:
+        raise SpecError([f"slo.warmup: {plan.warmup:g} s leave nothing of the window"])
     plan = await with_server(source, plan, clock(), clock())
     baseline = await source.capture(plan.target)
-    start = clock() + plan.warmup
-    source.restore(plan.target, baseline)
+    # To the millisecond, as the times of scrapes are: the one after the end must not seem earlier.
+    start = to_milliseconds(clock() + plan.warmup)
+    source.restore(plan.target, baseline, start)
     await asyncio.sleep(seconds)
-    end = clock()
+    end = to_milliseconds(clock())
     source.restore(plan.target, await source.capture(plan.target))
     now = clock()
     window = await replay(source, plan.target, start, end, now)
