@@ -264,13 +264,6 @@ def native(name: str) -> Row:
     }
 
 
-def test_a_native_histogram_alone_is_an_error_with_a_sentence() -> None:
-    error = failure(snapshot([*alive(990), native("a:ttft")]))
-
-    assert error.kind == "decode"
-    assert "native histogram" in str(error)
-
-
 def test_a_native_histogram_beside_the_classic_one_does_no_harm() -> None:
     sample = only(snapshot([*alive(990), native("a:ttft"), *ttft(990)]))
 

@@ -103,7 +103,9 @@ def test_a_snapshot_asks_for_the_times_of_each_metric_name_by_itself() -> None:
 
     assert asked == [
         "vllm:ttft_seconds_count",
+        "vllm:ttft_seconds",
         "vllm_ttft_seconds_count",
+        "vllm_ttft_seconds",
         "vllm:tokens_total",
         "up",
         "process_start_time_seconds",

@@ -2,14 +2,29 @@
 
 import math
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
+from itertools import pairwise
 
 from sloscore.core.nodata import NoData
 from sloscore.core.sli import Estimate
 
 # Prometheus smooths a fall between neighbouring buckets that is only float noise.
 _SMALL_DELTA = 1e-12
+
+
+class Layout(StrEnum):
+    """What a histogram's buckets are.
+
+    A CLASSIC one exposes all of its buckets, whose bounds stay for the life of its process. Native
+    ones show only the buckets that hold something, so that bounds come and go: those of CUSTOM are
+    what the server named, those of EXPONENTIAL have one ratio, which can grow while it runs.
+    """
+
+    CLASSIC = "classic"
+    CUSTOM = "custom"
+    EXPONENTIAL = "exponential"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +38,7 @@ class Histogram:
     bounds: tuple[float, ...]
     cumulative: tuple[float, ...]
     sum: float
+    layout: Layout = Layout.CLASSIC
 
     def __post_init__(self) -> None:
         if not self.bounds or self.bounds[-1] != math.inf:
@@ -48,40 +64,51 @@ class Histogram:
         if factor == 1:
             return self
         bounds = tuple(bound * factor for bound in self.bounds)
-        return Histogram(bounds, self.cumulative, self.sum * factor)
+        return Histogram(bounds, self.cumulative, self.sum * factor, self.layout)
 
     def minus(self, earlier: "Histogram") -> "Histogram":
-        """Observations since ``earlier``, which must have the same bounds."""
-        if self.bounds != earlier.bounds:
+        """Observations since ``earlier``, on the bounds at which both tell their count.
+
+        Raises ValueError for two classic ones with different bounds.
+        """
+        if self.bounds != earlier.bounds and _are_classic(self, earlier):
             raise ValueError("a delta needs the same bounds on both sides")
-        counts = tuple(
-            now - before for now, before in zip(self.cumulative, earlier.cumulative, strict=True)
-        )
-        return Histogram(self.bounds, counts, self.sum - earlier.sum)
+        rows = [(bound, now - before) for bound, now, before in _shared(self, earlier)]
+        bounds, counts = zip(*rows, strict=True)
+        return Histogram(bounds, counts, self.sum - earlier.sum, self.layout)
 
     def falls_below(self, earlier: "Histogram") -> bool:
-        """Whether any bucket holds less than before, so that the process must have restarted."""
-        return any(
-            now < before for now, before in zip(self.cumulative, earlier.cumulative, strict=True)
-        )
+        """Whether it cannot have grown from ``earlier``, so that the process must have restarted.
+
+        That is where a bucket holds less than before, a classic layout is another, or a native one
+        is finer: without a restart it can only become coarser.
+        """
+        if self.bounds != earlier.bounds:
+            if _are_classic(self, earlier):
+                return True
+            if Layout.CLASSIC not in {self.layout, earlier.layout} and any(
+                earlier.count_at_or_under(bound) is None for bound in self.bounds
+            ):
+                return True
+        rises = [now - before for _, now, before in _shared(self, earlier)]
+        if self.layout is earlier.layout is Layout.EXPONENTIAL:
+            # Its buckets come from one instant, so none of them falls by itself, either.
+            return rises[0] < 0 or any(a > b for a, b in pairwise(rises))
+        return any(rise < 0 for rise in rises)
 
     def plus(self, other: "Histogram") -> "Histogram":
-        """Observations of both, on the bounds that both have."""
-        if self.bounds == other.bounds:
-            bounds, left, right = self.bounds, self.cumulative, other.cumulative
-        else:
-            shared = frozenset(other.bounds)
-            bounds = tuple(bound for bound in self.bounds if bound in shared)
-            left, right = _counts_at(self, bounds), _counts_at(other, bounds)
-        counts = tuple(a + b for a, b in zip(left, right, strict=True))
-        return Histogram(bounds, counts, self.sum + other.sum)
+        """Observations of both, on the bounds at which both tell their count."""
+        rows = [(bound, left + right) for bound, left, right in _shared(self, other)]
+        bounds, counts = zip(*rows, strict=True)
+        return Histogram(bounds, counts, self.sum + other.sum, _layout_of_both(self, other))
 
     def count_at_or_under(self, bound: float) -> float | None:
-        """Requests at or under a bucket bound, or None where no bucket ends there."""
+        """Requests at or under a bound, or None inside a bucket that holds any."""
         index = bisect_left(self.bounds, bound)
-        if index == len(self.bounds) or self.bounds[index] != bound:
-            return None
-        return self.cumulative[index]
+        below = self.cumulative[index - 1] if index else 0.0
+        if self.bounds[index] == bound or self.cumulative[index] == below:
+            return self.cumulative[index]
+        return None
 
     def mean(self) -> Estimate | NoData:
         """Exact mean: the sum of the values over their count."""
@@ -92,10 +119,10 @@ class Histogram:
     def quantile(self, q: float) -> Estimate | NoData:
         """The quantile q in (0, 1) with the bucket that holds it.
 
-        The value is that of Prometheus' ``histogram_quantile`` (promql/quantile.go, bucketQuantile):
-        linear interpolation inside the bucket that the rank ``q * count`` falls into, the lowest
-        bucket starting at 0, and the last finite bound where the rank lies in +Inf. The interval
-        is the bucket itself, so in +Inf it has no upper end.
+        The value is that of Prometheus' ``histogram_quantile`` (promql/quantile.go): interpolation
+        inside the bucket that the rank ``q * count`` falls into, linear, or on a logarithmic scale
+        for exponential buckets above 0; the lowest bucket starts at 0, and a rank in +Inf gives the
+        last finite bound. The interval is the bucket itself, so in +Inf it has no upper end.
         """
         if not 0 < q < 1:
             raise ValueError(f"a quantile lies between 0 and 1, not {q}")
@@ -116,15 +143,35 @@ class Histogram:
             value = upper * (rank / counts[0])
             return Estimate(min(value, upper), 0.0, upper, requests=self.count)
         lower, below = self.bounds[index - 1], counts[index - 1]
-        value = lower + (upper - lower) * ((rank - below) / (counts[index] - below))
+        fraction = (rank - below) / (counts[index] - below)
+        if self.layout is Layout.EXPONENTIAL and lower > 0:
+            value = lower * (upper / lower) ** fraction
+        else:
+            value = lower + (upper - lower) * fraction
         return Estimate(
             min(max(value, lower), upper), lower, upper, lower_open=True, requests=self.count
         )
 
 
-def _counts_at(histogram: Histogram, bounds: tuple[float, ...]) -> tuple[float, ...]:
-    index = dict(zip(histogram.bounds, histogram.cumulative, strict=True))
-    return tuple(index[bound] for bound in bounds)
+def _are_classic(*histograms: Histogram) -> bool:
+    return all(histogram.layout is Layout.CLASSIC for histogram in histograms)
+
+
+def _layout_of_both(left: Histogram, right: Histogram) -> Layout:
+    if left.layout is right.layout or right.count == 0:
+        return left.layout
+    return right.layout if left.count == 0 else Layout.CUSTOM
+
+
+def _shared(left: Histogram, right: Histogram) -> Iterator[tuple[float, float, float]]:
+    """The bounds of either at which both tell their count, with these counts; +Inf is the last."""
+    if left.bounds == right.bounds:
+        yield from zip(left.bounds, left.cumulative, right.cumulative, strict=True)
+        return
+    for bound in sorted({*left.bounds, *right.bounds}):
+        one, other = left.count_at_or_under(bound), right.count_at_or_under(bound)
+        if one is not None and other is not None:
+            yield bound, one, other
 
 
 def _monotonic(cumulative: tuple[float, ...]) -> list[float]:
@@ -137,7 +184,7 @@ def _monotonic(cumulative: tuple[float, ...]) -> list[float]:
 
 
 def merge(histograms: Iterable[Histogram]) -> Histogram | None:
-    """All observations together on the bounds that every histogram has, or None of nothing."""
+    """All observations together on the bounds at which all tell their count, or None of nothing."""
     total: Histogram | None = None
     for histogram in histograms:
         total = histogram if total is None else total.plus(histogram)

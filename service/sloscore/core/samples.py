@@ -99,7 +99,7 @@ class InstanceSample:
                 return True
         for child, histogram in before.histograms.items():
             later = self.histograms.get(child)
-            if later is None or later.bounds != histogram.bounds or later.falls_below(histogram):
+            if later is None or later.falls_below(histogram):
                 return True
         return any(
             self.counters.get(child, -1.0) < value for child, value in before.counters.items()

@@ -12,7 +12,14 @@ from sloscore.core.samples import InstanceSample, Labels, Target
 from sloscore.errors import SourceError
 from sloscore.sources.base import Snapshot
 from sloscore.sources.promql import PART_LABEL, PART_TIME_PREFIX, PROCESS_START, UP, Chunk
-from sloscore.sources.scrapes import FamilyReader, Instance, Scrape, child_labels, set_part
+from sloscore.sources.scrapes import (
+    NATIVE,
+    FamilyReader,
+    Instance,
+    Scrape,
+    child_labels,
+    set_part,
+)
 
 Row = dict[str, Any]
 
@@ -167,14 +174,16 @@ class _SnapshotDecoder:
     def _file_series(
         self, scrape: Scrape, name: str, labels: dict[str, str], row: Row, *, is_time: bool
     ) -> None:
+        child = child_labels(labels)
         for family, part in self._reader.parts_of(name):
-            series = scrape.series[family][child_labels(labels)]
+            kept = scrape.natives if part == NATIVE else scrape.series
+            series = kept[family][child]
             if is_time:
                 series.time = milliseconds(row["value"][1])
-            elif "histogram" in row:
-                series.native = True
-            else:
+            elif part != NATIVE:
                 set_part(series, part, labels.get("le", ""), row["value"][1])
+            elif "histogram" in row:
+                series.native = row["histogram"][1]
 
     def answer(self, known: Mapping[Labels, Collection[Instance]]) -> SnapshotAnswer:
         samples: dict[Labels, Snapshot | SourceError] = {}
@@ -196,11 +205,11 @@ class _SnapshotDecoder:
         scrape = self._scrapes[selector][instance]
         up = self._marks[UP, instance].newest()
         start = self._marks[PROCESS_START, instance].newest()
-        children = [series for same in scrape.series.values() for series in same.values()]
-        times = [series.time for series in children if series.time is not None]
+        families = [*scrape.series.values(), *scrape.natives.values()]
+        times = [one.time for same in families for one in same.values() if one.time is not None]
         scrape.time = max([*times, up[0]] if up else times, default=0)
         oldest = scrape.time - _SAME_SCRAPE_MS
-        for same in scrape.series.values():
+        for same in families:
             for labels, series in list(same.items()):
                 if series.time is not None and series.time < oldest:
                     del same[labels]
@@ -229,10 +238,12 @@ class _RangeDecoder:
             elif name == PROCESS_START:
                 scrape.process_start = float(value)
             for family, part in parts:
-                set_part(scrape.series[family][child], part, labels.get("le", ""), value)
-        for scrape, _ in self._scrapes_of(instance, row.get("histograms", ())):
-            for family, _part in parts:
-                scrape.series[family][child].native = True
+                if part != NATIVE:
+                    set_part(scrape.series[family][child], part, labels.get("le", ""), value)
+        for scrape, document in self._scrapes_of(instance, row.get("histograms", ())):
+            for family, part in parts:
+                if part == NATIVE:
+                    scrape.natives[family][child].native = document
 
     def forget_after_last_up(self, instance: Instance) -> None:
         scrapes = self._scrapes[instance]
@@ -252,8 +263,8 @@ class _RangeDecoder:
         return sorted(found, key=lambda sample: (sample.time, sample.instance))
 
     def _scrapes_of(
-        self, instance: Instance, points: Iterable[tuple[float, str]]
-    ) -> Iterator[tuple[Scrape, str]]:
+        self, instance: Instance, points: Iterable[tuple[float, Any]]
+    ) -> Iterator[tuple[Scrape, Any]]:
         scrapes = self._scrapes[instance]
         for seconds, value in points:
             time = milliseconds(seconds)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sloscore.core.samples import Family, FamilyKind, Labels, Target
 from sloscore.errors import SourceError
-from sloscore.sources.scrapes import Instance
+from sloscore.sources.scrapes import Instance, native_name
 
 # A label that no scraped series can have: Prometheus drops names that begin like this one.
 PART_LABEL = "__sloscore__"
@@ -156,13 +156,15 @@ def instance_matchers(instances: Collection[Instance]) -> list[str]:
 
 
 def series_names(families: Sequence[Family]) -> list[str]:
-    """The names of all series of the families, with the bare name of a native histogram."""
+    """The names of all series of the families, with the bare names of native histograms."""
     names = []
     for family in families:
         for name in family.names:
-            names.append(name)
+            names += _bare_names(family, name)
             if family.kind is FamilyKind.HISTOGRAM:
                 names += [f"{name}_bucket", f"{name}_sum", f"{name}_count"]
+            else:
+                names.append(name)
     return list(dict.fromkeys(names))
 
 
@@ -170,8 +172,14 @@ def _clock_names(families: Sequence[Family]) -> list[str]:
     names = []
     for family in families:
         suffix = "_count" if family.kind is FamilyKind.HISTOGRAM else ""
-        names += [name + suffix for name in family.names]
+        for name in family.names:
+            names += [name + suffix, *_bare_names(family, name)]
     return list(dict.fromkeys(names))
+
+
+def _bare_names(family: Family, name: str) -> list[str]:
+    bare = native_name(family, name)
+    return [bare] if bare else []
 
 
 def _cut(group: dict[Labels, list[Target]], max_targets: int, max_bytes: int) -> Iterator[Chunk]:

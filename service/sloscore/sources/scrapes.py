@@ -4,36 +4,48 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from sloscore.core.histogram import Histogram
 from sloscore.core.samples import Child, Family, FamilyKind, InstanceSample, Labels
 from sloscore.errors import SourceError
+from sloscore.sources.native import read_native
 
 Instance = tuple[str, str]
 
+NATIVE = "native"
 _NOT_OF_CHILD = frozenset({"__name__", "le", "job", "instance"})
 
 
 @dataclass(slots=True)
 class Series:
-    """What a scrape showed of one child under one family name; ``time`` in Unix milliseconds."""
+    """What a scrape showed of one child under one family name; ``time`` in Unix milliseconds.
+
+    ``native`` is a native histogram as the API spells it.
+    """
 
     time: int | None = None
     buckets: dict[str, float] = field(default_factory=dict)
     sum: float | None = None
     count: float | None = None
     value: float | None = None
-    native: bool = False
+    native: Mapping[str, Any] | None = None
 
 
 @dataclass(slots=True)
 class Scrape:
-    """What is known of one instance at one time (Unix milliseconds), by family name and child."""
+    """What is known of one instance at one time (Unix milliseconds), by family name and child.
+
+    Native histograms are kept by themselves, as they can be older than the classic ones.
+    """
 
     time: int = 0
     up: bool | None = None
     process_start: float | None = None
     series: defaultdict[str, defaultdict[Labels, Series]] = field(
+        default_factory=lambda: defaultdict(lambda: defaultdict(Series))
+    )
+    natives: defaultdict[str, defaultdict[Labels, Series]] = field(
         default_factory=lambda: defaultdict(lambda: defaultdict(Series))
     )
 
@@ -44,7 +56,7 @@ def child_labels(labels: Mapping[str, str]) -> Labels:
 
 
 def set_part(series: Series, part: str, le: str, value: str) -> None:
-    """File one value, as the API spells it, under its part; bare floats of histograms are skipped.
+    """File one value, as the API spells it, under its part.
 
     Raises ValueError for a value that is no number.
     """
@@ -58,23 +70,36 @@ def set_part(series: Series, part: str, le: str, value: str) -> None:
         series.value = float(value)
 
 
+def native_name(family: Family, name: str) -> str | None:
+    """The name of the native histogram that holds what a family shows under one of its names.
+
+    A counter that is a histogram's ``_count`` or ``_sum`` is found there, too.
+    """
+    if family.kind is FamilyKind.HISTOGRAM:
+        return name
+    base, _, part = name.rpartition("_")
+    return base if base and part in {"count", "sum"} else None
+
+
 class FamilyReader:
     """Knows which parts of which families each series is.
 
     Where an instance shows a role under several names, the first name in the order of
-    ``families`` counts and the others are left out, so that no request is counted twice. A series
-    may be part of several families: a histogram's ``_count`` can be a counter of its own, and one
-    metric can be several families that differ in the labels they match.
+    ``families`` counts and the others are left out, so that no request is counted twice; for the
+    same reason a native histogram only counts where its classic one is not there. A series may be
+    part of several families: a histogram's ``_count`` can be a counter of its own, and one metric
+    can be several families that differ in the labels they match.
     """
 
     def __init__(self, families: Sequence[Family]) -> None:
         self._names = [(name, family) for family in families for name in family.names]
         parts: defaultdict[str, list[tuple[str, str]]] = defaultdict(list)
         for name, family in self._names:
+            if bare := native_name(family, name):
+                parts[bare].append((bare, NATIVE))
             if family.kind is FamilyKind.COUNTER:
                 parts[name].append((name, "value"))
                 continue
-            parts[name].append((name, "native"))
             for part in ("bucket", "sum", "count"):
                 parts[f"{name}_{part}"].append((name, part))
         self._parts = {series: tuple(dict.fromkeys(found)) for series, found in parts.items()}
@@ -82,7 +107,8 @@ class FamilyReader:
     def parts_of(self, series: str) -> tuple[tuple[str, str], ...]:
         """The family names, each with the part of it that a series' name stands for.
 
-        Parts are ``bucket``, ``sum``, ``count``, ``value`` (of a counter) and ``native``.
+        Parts are ``bucket``, ``sum``, ``count``, ``value`` (of a counter) and NATIVE, whose name is
+        that of ``Scrape.natives``.
         """
         return self._parts.get(series, ())
 
@@ -94,26 +120,21 @@ class FamilyReader:
         histograms: dict[Child, Histogram] = {}
         counters: dict[Child, float] = {}
         name_of_role: dict[str, str] = {}
-        natives: dict[str, str] = {}
+        for find in (_classic_children, _native_children):
+            for name, family in self._names:
+                if family.role not in name_of_role and find(scrape, name, family):
+                    name_of_role[family.role] = name
         for name, family in self._names:
-            for labels, series in scrape.series.get(name, {}).items():
-                if not family.holds(labels):
-                    continue
-                if _is_only_native(series):
-                    natives.setdefault(family.role, name)
-                elif name_of_role.setdefault(family.role, name) == name:
-                    child = Child(family.role, labels)
-                    where = _describe(name, labels, instance)
-                    if family.kind is FamilyKind.COUNTER:
-                        counters[child] = _number(series.value, where) * family.scale
-                    else:
-                        histograms[child] = _histogram(series, where).scaled(family.scale)
-        for role, name in natives.items():
-            if role not in name_of_role:
-                raise _unreadable(
-                    f"{name} of {instance[1]} is a native histogram, which is not read yet: "
-                    "let Prometheus keep the classic one as well"
-                )
+            if name_of_role.get(family.role) != name:
+                continue
+            found = _native_children(scrape, name, family) | _classic_children(scrape, name, family)
+            for labels, series in found.items():
+                child = Child(family.role, labels)
+                where = _describe(name, labels, instance)
+                if family.kind is FamilyKind.COUNTER:
+                    counters[child] = _counter(series, name, where) * family.scale
+                else:
+                    histograms[child] = _histogram(series, where).scaled(family.scale)
         return InstanceSample(
             instance=instance,
             time=scrape.time / 1000,
@@ -124,11 +145,30 @@ class FamilyReader:
         )
 
 
-def _is_only_native(series: Series) -> bool:
-    return series.native and not series.buckets and series.count is None
+def _classic_children(scrape: Scrape, name: str, family: Family) -> dict[Labels, Series]:
+    found: Mapping[Labels, Series] = scrape.series.get(name) or {}
+    return {labels: series for labels, series in found.items() if family.holds(labels)}
+
+
+def _native_children(scrape: Scrape, name: str, family: Family) -> dict[Labels, Series]:
+    found: Mapping[Labels, Series] = scrape.natives.get(native_name(family, name) or "") or {}
+    return {
+        labels: series
+        for labels, series in found.items()
+        if series.native is not None and family.holds(labels)
+    }
+
+
+def _counter(series: Series, name: str, where: str) -> float:
+    if series.native is None:
+        return _number(series.value, where)
+    histogram = read_native(series.native, where)
+    return histogram.count if name.endswith("_count") else histogram.sum
 
 
 def _histogram(series: Series, where: str) -> Histogram:
+    if series.native is not None:
+        return read_native(series.native, where)
     buckets = {_bound(le, where): _number(v, where) for le, v in series.buckets.items()}
     total = _number(series.sum, f"{where}: its _sum")
     count = _number(series.count, f"{where}: its _count")
