@@ -25,10 +25,12 @@ class PrometheusProcess:
     """One Prometheus process, started by ``start()`` or ``with``.
 
     ``scrape_interval`` is in seconds; ``rule_files`` are paths; ``alertmanagers`` and targets are
-    addresses (``host:port``). Start it in a thread that outlives it.
+    addresses (``host:port``); ``features`` are those that are off by default;
+    ``scrape_settings`` holds more of a ``scrape_config`` by job. Start it in a thread that outlives
+    it.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  each has a default, all but the first are named
         self,
         binary: Path | str,
         place: Path,
@@ -36,12 +38,16 @@ class PrometheusProcess:
         *,
         rule_files: Sequence[Path | str] = (),
         alertmanagers: Sequence[str] = (),
+        features: Sequence[str] = (),
+        scrape_settings: Mapping[str, Mapping[str, object]] | None = None,
     ) -> None:
         self._binary = str(binary)
         self._place = Path(place).resolve()
         self._interval = f"{max(1, round(scrape_interval * 1000))}ms"
         self._rule_files = [str(Path(path).resolve()) for path in rule_files]
         self._alertmanagers = list(alertmanagers)
+        self._features = list(features)
+        self._scrape_settings = dict(scrape_settings or {})
         self._jobs: dict[str, list[str]] = {}
         self._process: ChildProcess | None = None
         self._port = 0
@@ -125,15 +131,17 @@ class PrometheusProcess:
         raise SloscoreError(f"Prometheus did not scrape {address} within {seconds:g} s")
 
     def _command(self) -> list[str]:
-        return [
+        command = [
             self._binary,
             f"--config.file={self._place / 'prometheus.yml'}",
             f"--storage.tsdb.path={self._place / 'data'}",
             f"--web.listen-address={_HOST}:{self._port}",
         ]
+        if self._features:
+            command.append(f"--enable-feature={','.join(self._features)}")
+        return command
 
     def _config(self) -> dict[str, object]:
-        targets = {"files": [str(self._place / "targets.json")], "refresh_interval": "1s"}
         managers = [{"static_configs": [{"targets": self._alertmanagers}]}]
         return {
             "global": {
@@ -143,16 +151,31 @@ class PrometheusProcess:
             },
             "rule_files": self._rule_files,
             "alerting": {"alertmanagers": managers if self._alertmanagers else []},
-            "scrape_configs": [{"job_name": "inference", "file_sd_configs": [targets]}],
+            "scrape_configs": [
+                self._scrape_config("inference", "targets.json"),
+                *(
+                    {**self._scrape_config(job, _targets_file(job)), **settings}
+                    for job, settings in self._scrape_settings.items()
+                ),
+            ],
         }
 
+    def _scrape_config(self, job: str, file: str) -> dict[str, object]:
+        targets = {"files": [str(self._place / file)], "refresh_interval": "1s"}
+        return {"job_name": job, "file_sd_configs": [targets]}
+
     def _write_targets(self) -> None:
-        groups = [{"targets": known, "labels": {"job": job}} for job, known in self._jobs.items()]
+        own = {job: _targets_file(job) for job in self._scrape_settings}
+        groups: dict[str, list[object]] = {file: [] for file in ("targets.json", *own.values())}
+        for job, known in self._jobs.items():
+            group = {"targets": known, "labels": {"job": job}}
+            groups[own.get(job, "targets.json")].append(group)
         self._place.mkdir(parents=True, exist_ok=True)
-        new = self._place / "targets.json.new"
-        new.write_text(json.dumps(groups))
-        # Prometheus watches the directory and must never read half a file.
-        new.replace(self._place / "targets.json")
+        for file, found in groups.items():
+            new = self._place / f"{file}.new"
+            new.write_text(json.dumps(found))
+            # Prometheus watches the directory and must never read half a file.
+            new.replace(self._place / file)
 
     def _is_ready(self) -> bool | None:
         try:
@@ -160,6 +183,10 @@ class PrometheusProcess:
                 return True if answer.status == 200 else None
         except (urllib.error.URLError, OSError):
             return None
+
+
+def _targets_file(job: str) -> str:
+    return f"targets-{job}.json"
 
 
 def _free_port() -> int:
