@@ -90,6 +90,13 @@ READ = {
     "one bucket that is on no schema's grid": Case(
         [(0, 1, ROOT, 8), (0, 2.5, 5, 1)], (1, ROOT, 2.5, 5, INF), (0, 8, 8, 9, 9), Layout.CUSTOM,
     ),
+    "bounds farther apart than numbers are": Case(
+        [(0, 5e-324, 1e300, 8)], (5e-324, 1e300, INF), (0, 8, 8), Layout.CUSTOM,
+    ),
+    "bounds closer than their logarithms": Case(
+        [(0, 1e300, math.nextafter(1e300, INF), 8)],
+        (1e300, math.nextafter(1e300, INF), INF), (0, 8, 8), Layout.CUSTOM,
+    ),
     "nothing observed yet": Case([], (INF,), (0,), Layout.CUSTOM),
 }  # fmt: skip
 
@@ -102,6 +109,7 @@ def test_reading(case: Case) -> None:
 
 UNREADABLE: dict[str, dict[str, Any]] = {
     "its sum is nan": document([(0, 1, 2, 3)], total=math.nan),
+    "its count is inf": document([(0, 1, 2, INF)]),
     "torn: its buckets hold 3, its count says 4": document([(0, 1, 2, 3)], count=4),
     "out of order": document([(0, 2, 1, 3)]),
     "is no native histogram": {"count": "3"},

@@ -1,8 +1,8 @@
 """Native histograms as Prometheus' HTTP API spells them: only the buckets that hold something."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from operator import itemgetter
 from typing import Any
 
 from sloscore.core.histogram import Histogram, Layout
@@ -11,17 +11,11 @@ from sloscore.errors import SourceError
 # Schemas whose bounds no server names by chance: neighbours differ by 2 ** (2 ** -schema).
 _TELLING_SCHEMAS = range(1, 9)
 _GRID_TOLERANCE = 1e-6
+_BUCKETS_TO_TELL = 8
 _SUM_TOLERANCE = 1e-9
 _CLOSED = 3
 
-
-@dataclass(slots=True)
-class _Bucket:
-    """``count`` values above ``left``, at or under ``right``."""
-
-    left: float
-    right: float
-    count: float
+_Row = tuple[int, float, float, float]
 
 
 def read_native(document: Mapping[str, Any], where: str) -> Histogram:
@@ -40,59 +34,67 @@ def read_native(document: Mapping[str, Any], where: str) -> Histogram:
         raise _unreadable(f"{where} is no native histogram ({error!r})") from None
     if not math.isfinite(total):
         raise _unreadable(f"{where}: its sum is {total}, so values that are no numbers are in it")
-    if any(math.isnan(left) or not left <= right or not held >= 0 for _, left, right, held in rows):
+    if not math.isfinite(count):
+        raise _unreadable(f"{where}: its count is {count}")
+    if not all(left <= right and held >= 0 for _, left, right, held in rows):
         raise _unreadable(f"{where} has a bucket whose ends or count are out of order")
-    held = math.fsum(row[3] for row in rows)
-    if not math.isclose(held, count, rel_tol=_SUM_TOLERANCE):
-        raise _unreadable(f"{where} is torn: its buckets hold {held:g}, its count says {count:g}")
-    buckets = [
-        _Bucket(left if left >= 0 else -math.inf, max(right, 0.0), held)
-        for _, left, right, held in rows
-    ]
+    bounds, cumulative = _edges(rows)
+    if not math.isclose(cumulative[-1], count, rel_tol=_SUM_TOLERANCE):
+        raise _unreadable(
+            f"{where} is torn: its buckets hold {cumulative[-1]:g}, its count says {count:g}"
+        )
     layout = Layout.EXPONENTIAL if _is_exponential(rows) else Layout.CUSTOM
-    bounds, cumulative = _edges(_apart(buckets))
     return Histogram(bounds, cumulative, total, layout)
 
 
-def _apart(buckets: Iterable[_Bucket]) -> list[_Bucket]:
-    """Buckets in order; those that overlap, as a wide zero bucket does, become one."""
-    apart: list[_Bucket] = []
-    for bucket in sorted(buckets, key=lambda bucket: bucket.right):
-        left, count = bucket.left, bucket.count
-        while apart and left < apart[-1].right:
-            overlapped = apart.pop()
-            left, count = min(left, overlapped.left), count + overlapped.count
-        apart.append(_Bucket(left, bucket.right, count))
-    return apart
+def _edges(rows: Iterable[_Row]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Both ends of each bucket as bounds, with the counts at or under them.
 
-
-def _edges(buckets: Iterable[_Bucket]) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Both ends of each bucket as bounds, with the counts at or under them."""
-    counts: dict[float, float] = {}
+    Buckets that overlap, as a wide zero bucket does with its neighbour, are one.
+    """
+    apart: list[tuple[float, float, float]] = []
+    for _, left, right, held in sorted(rows, key=itemgetter(2)):
+        start, count = left if 0 <= left < right else -math.inf, held
+        while apart and start < apart[-1][1]:
+            overlapped, _, more = apart.pop()
+            start, count = min(start, overlapped), count + more
+        apart.append((start, max(right, 0.0), count))
+    bounds: list[float] = []
+    counts: list[float] = []
     total = 0.0
-    for bucket in buckets:
-        if math.isfinite(bucket.left):
-            counts[bucket.left] = total
-        total += bucket.count
-        counts[bucket.right] = total
-    counts[math.inf] = total
-    return tuple(counts), tuple(counts.values())
+    for start, end, count in apart:
+        if start >= 0 and not (bounds and bounds[-1] == start):
+            bounds.append(start)
+            counts.append(total)
+        total += count
+        bounds.append(end)
+        counts.append(total)
+    if not bounds or bounds[-1] != math.inf:
+        bounds.append(math.inf)
+        counts.append(total)
+    return tuple(bounds), tuple(counts)
 
 
-def _is_exponential(rows: Sequence[tuple[int, float, float, float]]) -> bool:
+def _is_exponential(rows: Iterable[_Row]) -> bool:
     """Whether the buckets are those of an exponential schema.
 
     The API does not say it. A zero bucket shows it, and bounds on the grid of a schema do, but for
     powers of two, which a server may have named itself.
     """
-    if any(rule == _CLOSED and math.isfinite(left) for rule, left, _, _ in rows):
-        return True
-    inner = [(left, right) for _, left, right, _ in rows if 0 < left < right < math.inf]
+    inner = []
+    for rule, left, right, _ in rows:
+        if rule == _CLOSED and math.isfinite(left):
+            return True
+        if 0 < left < right < math.inf:
+            inner.append((left, right))
     if not inner:
         return False
-    left, right = inner[0]
-    schema = round(-math.log2(math.log2(right / left)))
-    return schema in _TELLING_SCHEMAS and all(_is_on_grid(*ends, schema) for ends in inner)
+    width = math.log2(inner[0][1]) - math.log2(inner[0][0])
+    schema = round(-math.log2(width)) if width > 0 else 0
+    some = inner[:: math.ceil(len(inner) / _BUCKETS_TO_TELL)]
+    return schema in _TELLING_SCHEMAS and all(
+        _is_on_grid(*ends, schema) for ends in (*some, inner[-1])
+    )
 
 
 def _is_on_grid(left: float, right: float, schema: int) -> bool:
