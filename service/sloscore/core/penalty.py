@@ -7,8 +7,8 @@ DEFAULT_STEEPNESS = 0.1
 DEFAULT_FAIL_RATIO = 0.5
 SEVERE_RATIO = 0.2
 # fail_ratio is inclusive; (1.2 - 1.0) / 1.0 is one rounding step below 0.2.
-_RELATIVE_TOLERANCE = 1e-9
-_ABSOLUTE_TOLERANCE = 1e-12
+RELATIVE_TOLERANCE = 1e-9
+ABSOLUTE_TOLERANCE = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,6 @@ def is_at_hard_limit(value: float, slo: Slo) -> bool:
     return math.isclose(
         violation_ratio(value, slo),
         slo.fail_ratio,
-        rel_tol=_RELATIVE_TOLERANCE,
-        abs_tol=_ABSOLUTE_TOLERANCE,
+        rel_tol=RELATIVE_TOLERANCE,
+        abs_tol=ABSOLUTE_TOLERANCE,
     )
