@@ -45,10 +45,17 @@ def penalty(value: float, slo: Slo, steepness: float = DEFAULT_STEEPNESS) -> flo
 
     Saturates to infinity where the exponential leaves the range of a float.
     """
-    if slo.weight == 0 or not is_violated(value, slo):
+    if not is_violated(value, slo):
+        return 0.0
+    return penalty_of(violation_ratio(value, slo), slo.weight, steepness)
+
+
+def penalty_of(ratio: float, weight: float, steepness: float) -> float:
+    """The penalty of a violation by this ratio."""
+    if weight == 0:
         return 0.0
     try:
-        return slo.weight * math.exp(violation_ratio(value, slo) / steepness)
+        return weight * math.exp(ratio / steepness)
     except OverflowError:
         return math.inf
 
@@ -57,14 +64,18 @@ def is_hard_fail(value: float, slo: Slo) -> bool:
     """Whether a violation reaches ``fail_ratio`` (inclusive, tolerant of float rounding)."""
     if not slo.hard_fail or not is_violated(value, slo):
         return False
-    return violation_ratio(value, slo) >= slo.fail_ratio or is_at_hard_limit(value, slo)
+    return reaches(violation_ratio(value, slo), slo.fail_ratio)
+
+
+def reaches(ratio: float, fail_ratio: float) -> bool:
+    """Whether a violation ratio is at or past a fail ratio, but for the rounding of floats."""
+    return ratio >= fail_ratio or _is_close(ratio, fail_ratio)
 
 
 def is_at_hard_limit(value: float, slo: Slo) -> bool:
     """Whether the violation is ``fail_ratio`` itself, but for the rounding of floats."""
-    return math.isclose(
-        violation_ratio(value, slo),
-        slo.fail_ratio,
-        rel_tol=RELATIVE_TOLERANCE,
-        abs_tol=ABSOLUTE_TOLERANCE,
-    )
+    return _is_close(violation_ratio(value, slo), slo.fail_ratio)
+
+
+def _is_close(ratio: float, fail_ratio: float) -> bool:
+    return math.isclose(ratio, fail_ratio, rel_tol=RELATIVE_TOLERANCE, abs_tol=ABSOLUTE_TOLERANCE)

@@ -1,0 +1,28 @@
+"""The client for tuners, synchronous and asynchronous."""
+
+from typing import TYPE_CHECKING, Any
+
+from sloscore.client.report import Decision, Report, SliResult
+from sloscore.client.sync import Experiment, SLOClient
+
+if TYPE_CHECKING:
+    from sloscore.client.aio import AsyncExperiment, AsyncSLOClient
+
+__all__ = [
+    "AsyncExperiment",
+    "AsyncSLOClient",
+    "Decision",
+    "Experiment",
+    "Report",
+    "SLOClient",
+    "SliResult",
+]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401  whatever the module has
+    # A tuner that blocks need not import an event loop's HTTP client.
+    if name in {"AsyncExperiment", "AsyncSLOClient"}:
+        from sloscore.client import aio  # noqa: PLC0415  on demand, as said above
+
+        return getattr(aio, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

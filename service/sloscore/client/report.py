@@ -1,0 +1,106 @@
+"""The report of an experiment, as a tuner reads it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to do now: ``continue`` or ``stop``; ``confidence`` is that it is right, if known."""
+
+    action: str
+    reason: str
+    confidence: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class SliResult:
+    """One SLI against its SLO, in seconds (throughput: tokens/s); None is what is not known."""
+
+    sli: str
+    verdict: str
+    value: float | None
+    lower: float | None
+    upper: float | None
+    certain: bool
+    threshold: float
+    violation_ratio: float | None
+    penalty: float | None
+    explanation: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The score of an experiment, so far or final.
+
+    ``score`` is infinite on a hard fail and None without data; ``constraints`` holds the violation
+    ratio of each SLI, feasible at or below 0. ``raw`` is the whole document of the service, whose
+    other fields docs/scoring.md and docs/windows.md explain.
+    """
+
+    experiment: str | None
+    task: str | None
+    status: str
+    slo_violation: bool
+    reason: str | None
+    score: float | None
+    finite_score: float | None
+    standard_error: float | None
+    base_score: float | None
+    penalty: float | None
+    certain: bool
+    constraints: Mapping[str, float | None]
+    decision: Decision
+    slis: tuple[SliResult, ...]
+    requests: float | None
+    raw: Mapping[str, Any]
+
+    @property
+    def is_final(self) -> bool:
+        """Whether this is the final report, which never changes."""
+        return self.status != "RUNNING"
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> "Report":
+        """The report in a document of the service; fields that it does not know stay in ``raw``."""
+        decision = document["decision"]
+        window = document.get("window")
+        return cls(
+            experiment=document["experiment"],
+            task=document["task"],
+            status=document["status"],
+            slo_violation=document["slo_violation"],
+            reason=document["reason"],
+            score=number(document["score"]),
+            finite_score=number(document["finite_score"]),
+            standard_error=number(document.get("standard_error")),
+            base_score=number(document["base_score"]),
+            penalty=number(document["penalty"]),
+            certain=document.get("certain", False),
+            constraints={sli: number(v) for sli, v in document["constraints"].items()},
+            decision=Decision(decision["action"], decision["reason"], decision.get("confidence")),
+            slis=tuple(_sli(one) for one in document["slis"]),
+            requests=None if window is None else window["requests"],
+            raw=document,
+        )
+
+
+def number(value: float | str | None) -> float | None:
+    """A number of the wire: infinities come as text."""
+    return None if value is None else float(value)
+
+
+def _sli(document: Mapping[str, Any]) -> SliResult:
+    return SliResult(
+        sli=document["sli"],
+        verdict=document["verdict"],
+        value=number(document["value"]),
+        lower=number(document["lower"]),
+        upper=number(document["upper"]),
+        certain=document["certain"],
+        threshold=document["threshold"],
+        violation_ratio=number(document["violation_ratio"]),
+        penalty=number(document["penalty"]),
+        explanation=document["explanation"],
+    )

@@ -1,0 +1,248 @@
+"""The tuner's client against a real service that scrapes a real exporter, and against its fake."""
+
+import asyncio
+import math
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from tests.integration.service import Deployments
+
+from sloscore import AsyncSLOClient, SLOClient
+from sloscore.client.errors import (
+    Conflict,
+    ExperimentAborted,
+    InvalidRequest,
+    NotRegistered,
+    ResultTimeout,
+    ServiceFailed,
+    ServiceUnreachable,
+    Unauthorized,
+)
+from sloscore.client.testing import FakeService
+from sloscore.simulate.process import ChildProcess
+
+TOKEN = "a-token-of-this-test"
+NOWHERE = "http://127.0.0.1:1"
+MET = {"latency": {"p50": {"threshold": 5000.0}}}
+
+
+@dataclass(frozen=True)
+class Service:
+    """Where a service listens, and the metrics page that it can scrape."""
+
+    url: str
+    target: str
+
+
+@pytest.fixture(scope="module")
+def page() -> Iterator[str]:
+    with Deployments() as running:
+        yield f"http://{running.quick.address}/metrics"
+
+
+@pytest.fixture(scope="module")
+def real(page: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    place = tmp_path_factory.mktemp("service")
+    command = [sys.executable, "-u", "-m", "sloscore", "serve", "--no-prometheus", "--port", "0"]
+    command += ["--store", str(place / "s.db"), "--interval", "200ms"]
+    process = ChildProcess("serve", command, place / "log", {"SLOSCORE_TOKEN": TOKEN})
+
+    def url() -> str | None:
+        match = re.search(r"listens on (http://\S+)", process.output())
+        return None if match is None else match[1]
+
+    yield Service(process.wait_until(url), page)
+    process.stop()
+
+
+@pytest.fixture(scope="module")
+def fake() -> Iterator[Service]:
+    with FakeService(token=TOKEN) as service:
+        yield Service(service.url, "http://127.0.0.1:8000/metrics")
+
+
+@pytest.fixture(params=["real", "fake"])
+def service(request: pytest.FixtureRequest) -> Service:
+    given: Service = request.getfixturevalue(request.param)
+    return given
+
+
+@pytest.fixture
+def client(service: Service) -> SLOClient:
+    return SLOClient(service.url, token=TOKEN)
+
+
+def test_a_block_registers_finishes_and_gives_the_final_score(
+    client: SLOClient, service: Service
+) -> None:
+    with client.experiment(
+        "block", task="tune", slo=MET, server="vllm", target=service.target, scrape_interval="100ms"
+    ) as running:
+        while (report := running.score()).score is None:
+            pass
+        assert not report.is_final
+        assert not running.should_stop()
+    final = running.result(timeout=30)
+    assert final.is_final
+    assert (final.status, final.slo_violation, final.experiment, final.task) == (
+        "SUCCESS", False, "block", "tune",
+    )  # fmt: skip
+    assert final.score is not None
+    assert final.score == client.score("block").score
+    assert final.decision.action == "stop"
+
+
+def test_a_block_that_raises_aborts_and_lets_the_error_through(
+    client: SLOClient, service: Service
+) -> None:
+    experiment = client.experiment("raises", task="tune", server="vllm", target=service.target)
+    with pytest.raises(ZeroDivisionError), experiment:
+        raise ZeroDivisionError
+    with pytest.raises(ExperimentAborted, match="raises: Experiment aborted"):
+        experiment.result()
+    with pytest.raises(Conflict):
+        experiment.finish()
+
+
+def test_registering_the_same_twice_is_one_experiment_and_another_body_a_conflict(
+    client: SLOClient, service: Service
+) -> None:
+    first = client.experiment("twice", task="tune", server="vllm", target=service.target)
+    first.start()
+    first.start()
+    with pytest.raises(Conflict, match="already registered"):
+        client.experiment("twice", task="other", server="vllm", target=service.target).start()
+
+
+def test_a_final_score_that_does_not_come_in_time_leaves_the_experiment_running(
+    client: SLOClient, service: Service
+) -> None:
+    experiment = client.experiment("slow", task="tune", server="vllm", target=service.target)
+    experiment.start()
+    with pytest.raises(ResultTimeout, match=r"slow has no final score after 0\.2 s"):
+        experiment.result(timeout=0.2)
+    experiment.finish()
+    assert experiment.result(timeout=30).is_final
+
+
+def test_refusals_are_told_apart(client: SLOClient, service: Service) -> None:
+    with pytest.raises(NotRegistered, match="'nobody' is not registered"):
+        client.score("nobody")
+    with pytest.raises(Unauthorized, match="token"):
+        SLOClient(service.url).experiment("x", task="t", target=service.target).start()
+
+
+def test_what_is_wrong_with_a_request_is_told_in_sentences(real: Service) -> None:
+    client = SLOClient(real.url, token=TOKEN)
+    slo = {"latency": {"p50": {"threshold": -1}, "p0": {"threshold": 1}}}
+    with pytest.raises(InvalidRequest) as raised:
+        client.experiment("bad", task="t", slo=slo, target=real.target).start()
+    assert raised.value.status == 422
+    assert len(raised.value.errors) == 2
+    assert "task.slo.latency.p50.threshold: must be above 0, got -1" in str(raised.value)
+
+
+def test_failures_and_lost_connections_are_tried_again_and_then_told() -> None:
+    with FakeService() as fake:
+        client = SLOClient(fake.url, retries=2)
+        experiment = client.experiment("again", task="t")
+        fake.will_fail(2)
+        experiment.start()
+        fake.will_fail(3)
+        with pytest.raises(ServiceFailed, match="HTTP 503: told to fail"):
+            experiment.score()
+    with pytest.raises(ServiceUnreachable, match=r"no answer from http://127.0.0.1:1: .*refused"):
+        SLOClient(NOWHERE, retries=1).score("x")
+
+
+def test_should_stop_asks_at_most_once_in_its_time_and_sees_the_decision() -> None:
+    with FakeService() as fake:
+        experiment = SLOClient(fake.url).experiment("stop", task="t")
+        experiment.start()
+        assert not experiment.should_stop(every=3600)
+        stop = {"action": "stop", "reason": "It is certain to fail.", "confidence": 0.99}
+        fake.will_report("stop", decision=stop)
+        assert not experiment.should_stop(every=3600)
+        assert experiment.should_stop(every=0)
+
+
+def test_an_infinite_score_is_a_float_and_a_hard_violation_told() -> None:
+    with FakeService() as fake:
+        fake.will_report(
+            "hard", score="Infinity", status="FAILED", slo_violation=True, finite_score=99.5,
+            reason="Hard SLO violation", constraints={"latency_p90": 0.3},
+        )  # fmt: skip
+        with SLOClient(fake.url).experiment("hard", task="t") as experiment:
+            pass
+        report = experiment.result()
+    assert (report.score, report.slo_violation, report.finite_score) == (math.inf, True, 99.5)
+    assert report.constraints == {"latency_p90": 0.3}
+
+
+async def test_the_asynchronous_client_does_the_same(service: Service) -> None:
+    async with AsyncSLOClient(service.url, token=TOKEN) as client:
+        async with client.experiment(
+            "async", task="tune", slo=MET, server="vllm", target=service.target,
+            scrape_interval="100ms",
+        ) as running:  # fmt: skip
+            while (await running.score()).score is None:
+                pass
+            assert not await running.should_stop()
+        assert (await running.result(timeout=30)).status == "SUCCESS"
+        experiment = client.experiment("cut", task="tune", server="vllm", target=service.target)
+        with pytest.raises(ZeroDivisionError):
+            async with experiment:
+                raise ZeroDivisionError
+        with pytest.raises(ExperimentAborted):
+            await experiment.result()
+        with pytest.raises(NotRegistered):
+            await client.score("nobody")
+        late = client.experiment("late", task="t", server="vllm", target=service.target)
+        await late.start()
+        with pytest.raises(ResultTimeout):
+            await late.result(timeout=0.2)
+
+
+async def test_a_cancelled_block_is_aborted(fake: Service) -> None:
+    entered = asyncio.Event()
+
+    async def load() -> None:
+        async with (
+            AsyncSLOClient(fake.url, token=TOKEN) as client,
+            client.experiment("cancelled", task="t"),
+        ):
+            entered.set()
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(load())
+    await entered.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    with pytest.raises(ExperimentAborted):
+        SLOClient(fake.url).result("cancelled")
+
+
+async def test_the_asynchronous_client_tries_again_too() -> None:
+    with FakeService() as fake:
+        async with AsyncSLOClient(fake.url, retries=1) as client:
+            experiment = client.experiment("again", task="t")
+            fake.will_fail(1)
+            await experiment.start()
+            fake.will_fail(2)
+            with pytest.raises(ServiceFailed):
+                await experiment.score()
+    async with AsyncSLOClient(NOWHERE, retries=0) as client:
+        with pytest.raises(ServiceUnreachable):
+            await client.score("x")
+
+
+def test_importing_the_package_imports_neither_pydantic_nor_aiohttp(tmp_path: Path) -> None:
+    script = "import sys, sloscore; sloscore.SLOClient; print({'pydantic', 'aiohttp'} & set(sys.modules))"
+    process = ChildProcess("import", [sys.executable, "-c", script], tmp_path / "log")
+    assert process.wait(30) == 0
+    assert process.output() == "set()\n"
