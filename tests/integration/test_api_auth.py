@@ -20,7 +20,7 @@ from sloscore.errors import SettingsError, SpecError
 from sloscore.settings import Settings
 from sloscore.spec.loader import validate
 
-TOKEN = "a token of the tests, long enough é"
+TOKEN = "a token of the tests, long enough \u00e9"
 EVERYWHERE = "0.0.0.0"  # noqa: S104  only a setting, nobody binds it
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 TASK = task_of(selector={"instance": "x"})

@@ -112,7 +112,7 @@ async def test_nobody_is_found_under_an_unknown_name(api: Api, method: str, path
 
 
 async def test_names_of_tasks_may_hold_any_printable_text(api: Api) -> None:
-    name = "a/b c?d%20é&x=1"
+    name = "a/b c?d%20\u00e9&x=1"
     await api.register("one", {**TASK, "task_name": name})
     quoted = "a%2Fb%20c%3Fd%2520%C3%A9%26x%3D1"
     assert (await api.get(f"/api/v1/tasks/{quoted}")).json["task"] == name

@@ -192,7 +192,7 @@ async def test_no_more_ended_experiments_than_the_limit_are_exported(tmp_path: P
 
 async def test_both_formats_hold_the_same_and_end_well(tmp_path: Path) -> None:
     async with serving(settings(tmp_path, evaluation={"source_wait": "1ms"})) as api:
-        task = task_of('quoted "task" \\ é', slo=SLOS)
+        task = task_of('quoted "task" \\ \u00e9', slo=SLOS)
         await api.register("one", task, selector={"instance": "x"})
         await api.finish("one")
         await api.final("one")
