@@ -94,6 +94,8 @@ def deep(levels: int) -> Json:
         (f"{EXPERIMENTS}/one/finish", {"base_score": "1"}, ["base_score: must be a number"]),
         (f"{EXPERIMENTS}/one/finish", {"score": 1}, ["score", "not a known key"]),
         (f"{EXPERIMENTS}/one/abort", {"reason": "x" * 1001}, ["reason: must be text of at most"]),
+        (SCORE, {**NUMBERS, "values": {"latency_p90": True}}, ["latency_p90: must be a number"]),
+        (SCORE, {**NUMBERS, "values": {"latency_p90": "5.5"}}, ["latency_p90: must be a number"]),
         (SCORE, {}, ["give either values (with base_score) or selector (with window)"]),
         (SCORE, {**NUMBERS, **PAST}, ["give either values"]),
         (SCORE, {**NUMBERS, "window": WINDOW}, ["belong to a selector, not to values"]),

@@ -78,7 +78,7 @@ class ScoreRequest(Document):
     slo: SloSpec | None = None
     objective: Objective = Objective.MINIMIZE_LATENCY
     base_score: Base | None = None
-    values: dict[str, float | None] | None = None
+    values: dict[str, Annotated[float, Field(strict=True)] | None] | None = None
     selector: Selector | None = None
     server: str | None = None
     metrics: CustomMetrics | None = None
