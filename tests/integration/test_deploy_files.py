@@ -1,6 +1,5 @@
-"""The files that operators run as they are: rules, dashboard, compose stack and Makefile."""
+"""The files that operators run as they are: rules, compose stack and Makefile."""
 
-import json
 import os
 import re
 import shutil
@@ -17,7 +16,6 @@ from sloscore.simulate.fetch import ensure_prometheus
 
 ROOT = Path(__file__).parents[2]
 RULES = ROOT / "rules" / "sloscore.yml"
-DASHBOARD = ROOT / "dashboards" / "sloscore.json"
 COMPOSE = ROOT / "docker-compose.yml"
 TOKEN = "a-token-for-this-test-only"
 
@@ -47,18 +45,6 @@ def metrics_in(expression: str) -> set[str]:
 def alerts() -> list[dict[str, Any]]:
     groups = yaml.safe_load(RULES.read_text())["groups"]
     return [rule for group in groups for rule in group["rules"]]
-
-
-def dashboard() -> dict[str, Any]:
-    loaded: dict[str, Any] = json.loads(DASHBOARD.read_text())
-    return loaded
-
-
-def dashboard_expressions() -> list[str]:
-    board = dashboard()
-    targets = [target["expr"] for panel in board["panels"] for target in panel.get("targets", [])]
-    variables = [v["definition"] for v in board["templating"]["list"] if v["type"] == "query"]
-    return targets + variables
 
 
 def compose_services() -> dict[str, Any]:
@@ -136,51 +122,6 @@ def test_alertmanager_accepts_its_configuration() -> None:
         pytest.skip("there is no amtool here: apt install prometheus-alertmanager")
     done = run(amtool, "check-config", ROOT / "deploy" / "alertmanager.yml")
     assert done.returncode == 0, done.stdout + done.stderr
-
-
-def test_dashboard_asks_for_metrics_that_the_service_exports() -> None:
-    asked = set().union(*map(metrics_in, dashboard_expressions()))
-    assert asked <= EXPORTED
-
-
-def test_dashboard_shows_every_metric_of_the_service() -> None:
-    shown = set().union(*map(metrics_in, dashboard_expressions()))
-    whole = shown | {re.sub(r"_(total|bucket)$", "", name) for name in shown}
-    assert METRICS - whole == set()
-
-
-@pytest.mark.prometheus
-def test_dashboard_queries_are_valid(promtool: Path, tmp_path: Path) -> None:
-    queries = [
-        target["expr"].replace("$__rate_interval", "1m")
-        for panel in dashboard()["panels"]
-        for target in panel.get("targets", [])
-    ]
-    rules = [{"record": f"query:{i}", "expr": query} for i, query in enumerate(queries)]
-    path = tmp_path / "queries.yml"
-    path.write_text(yaml.safe_dump({"groups": [{"name": "dashboard", "rules": rules}]}))
-    done = run(promtool, "check", "rules", path)
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-def test_dashboard_panels_neither_overlap_nor_share_an_id() -> None:
-    panels = dashboard()["panels"]
-    assert len({panel["id"] for panel in panels}) == len(panels)
-    taken: dict[tuple[int, int], str] = {}
-    for panel in panels:
-        place = panel["gridPos"]
-        for x in range(place["x"], place["x"] + place["w"]):
-            assert x < 24, f"{panel['title']} leaves the grid"
-            for y in range(place["y"], place["y"] + place["h"]):
-                assert (x, y) not in taken, f"{panel['title']} lies over {taken[x, y]}"
-                taken[x, y] = panel["title"]
-
-
-def test_dashboard_takes_its_data_from_the_chosen_source() -> None:
-    panels = [panel for panel in dashboard()["panels"] if panel["type"] != "row"]
-    sources = [panel["datasource"] for panel in panels]
-    sources += [target["datasource"] for panel in panels for target in panel["targets"]]
-    assert all(source == {"type": "prometheus", "uid": "${datasource}"} for source in sources)
 
 
 def test_compose_publishes_ports_on_the_loopback_address_only() -> None:
