@@ -14,6 +14,7 @@ from sloscore.settings import ScrapeSettings
 from sloscore.sources.base import OnQuery, Snapshot
 from sloscore.sources.exposition import names_on, read_page
 from sloscore.sources.history import History
+from sloscore.sources.resolver import Resolver
 from sloscore.sources.scrapes import Instance
 
 # Exporters of Python answer OpenMetrics to whoever names it, with names that their types do not fit.
@@ -47,6 +48,7 @@ class ScrapeSource:
         self._clock = clock
         self._followed: dict[str, _Followed] = {}
         self._slots = asyncio.Semaphore(settings.max_concurrency)
+        self._resolver = Resolver()
         self._session: aiohttp.ClientSession | None = None
 
     async def capture(self, target: Target) -> Snapshot:
@@ -112,6 +114,7 @@ class ScrapeSource:
         await asyncio.gather(*tasks, return_exceptions=True)
         if self._session is not None:
             await self._session.close()
+        await self._resolver.close()
 
     async def _keep_scraping(self, followed: _Followed) -> None:
         interval = followed.target.scrape_interval or self._settings.interval
@@ -162,7 +165,10 @@ class ScrapeSource:
 
     async def _get(self, url: str) -> tuple[str, str]:
         if self._session is None:
-            self._session = aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar())
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(resolver=self._resolver),
+                cookie_jar=aiohttp.DummyCookieJar(),
+            )
         async with self._session.get(
             url, headers={"Accept": _ACCEPT}, allow_redirects=False
         ) as answer:
