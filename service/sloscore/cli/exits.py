@@ -7,3 +7,6 @@ INVALID: Final = 1
 FAILED: Final = 3
 NO_DATA: Final = 4
 SOURCE: Final = 5
+# What `doctor` found at worst.
+WARNING: Final = 10
+CRITICAL: Final = 11

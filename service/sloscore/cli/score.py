@@ -6,23 +6,12 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from sloscore.cli.exits import FAILED, NO_DATA, OK
+from sloscore.cli.options import pairs, prometheus_settings, read_settings
 
 if TYPE_CHECKING:
     from sloscore.settings import PrometheusSettings
     from sloscore.spec.model import TaskSpec
     from sloscore.wire import Report, ScoreRequest
-
-
-def _pairs(_: click.Context, option: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
-    pairs = {}
-    for text in given:
-        name, equals, value = text.partition("=")
-        if not (name and equals):
-            raise click.BadParameter(f"{text!r} must be written NAME=VALUE", param=option)
-        if name in pairs:
-            raise click.BadParameter(f"{name} is given twice", param=option)
-        pairs[name] = value
-    return pairs
 
 
 @click.command(
@@ -43,11 +32,11 @@ def _pairs(_: click.Context, option: click.Parameter, given: tuple[str, ...]) ->
 )
 @click.option("--base-score", type=float, help="Score before penalties; measured in a window.")
 @click.option(
-    "--value", "values", multiple=True, callback=_pairs, metavar="SLI=NUMBER",
+    "--value", "values", multiple=True, callback=pairs, metavar="SLI=NUMBER",
     help="A measured value, such as latency_p90=5.5 (seconds). Repeatable.",
 )  # fmt: skip
 @click.option(
-    "--selector", multiple=True, callback=_pairs, metavar="LABEL=VALUE",
+    "--selector", multiple=True, callback=pairs, metavar="LABEL=VALUE",
     help="Which deployment, by a label of its series. Repeatable. [default: the task's]",
 )  # fmt: skip
 @click.option("--server", help="Preset of the server's metrics. [default: the task's]")
@@ -89,8 +78,7 @@ def score(  # noqa: PLR0913  an option each
     import time
 
     from sloscore.evaluation.report import report_values
-    from sloscore.settings import PrometheusSettings, SettingsFile
-    from sloscore.spec.loader import load_model, load_task, validate
+    from sloscore.spec.loader import load_task, validate
     from sloscore.spec.preset import named_server
     from sloscore.wire import ScoreRequest
 
@@ -118,11 +106,7 @@ def score(  # noqa: PLR0913  an option each
     if request.values is not None:
         report = report_values(request, time.time())
     else:
-        read = load_model(SettingsFile, config) if config else SettingsFile()
-        access = read.prometheus.model_dump(exclude_unset=True)
-        if prometheus is not None:
-            access["url"] = prometheus
-        settings = validate(PrometheusSettings, access, "--prometheus")
+        settings = prometheus_settings(read_settings(config), prometheus)
         report = asyncio.run(_score_window(request, settings))
     _show(ctx, report, as_json=as_json)
 

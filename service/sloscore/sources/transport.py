@@ -1,7 +1,8 @@
-"""One POST to Prometheus' HTTP API, with every way it can fail told apart."""
+"""One request to Prometheus' HTTP API, with every way it can fail told apart."""
 
 import asyncio
 import ssl
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -13,6 +14,7 @@ from sloscore.sources.access import Access
 
 # Prometheus gives up a little earlier, so that its own words arrive before the deadline.
 _SERVER_SHARE = 0.9
+_QUERY = "/api/v1/query"
 _MAX_CONNECT_SECONDS = 5.0
 _MAX_ERROR_BYTES = 64 * 1024
 _QUOTED_CHARACTERS = 500
@@ -37,13 +39,29 @@ class Transport:
         form["nocache"] = "1"
         if at is not None:
             form["time"] = f"{at:.3f}"
+        return await self._ask("POST", _QUERY, form)
+
+    async def get(self, path: str) -> bytes:
+        """The body of a successful answer to a GET of the API, such as /api/v1/status/buildinfo.
+
+        Raises SourceError as for a query.
+        """
+        return await self._ask("GET", path, None)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    async def _ask(self, method: str, path: str, form: Mapping[str, str] | None) -> bytes:
         try:
             async with asyncio.timeout(self._settings.timeout):
                 try:
-                    return await self._post(form)
+                    return await self._send(method, path, form)
                 except (aiohttp.ServerDisconnectedError, ConnectionResetError):
                     # A kept connection that the server closed meanwhile; a query can be repeated.
-                    return await self._post(form)
+                    return await self._send(method, path, form)
         except TimeoutError as error:
             raise self._too_slow(error) from None
         except aiohttp.ClientSSLError as error:
@@ -61,15 +79,10 @@ class Transport:
                 kind="unreachable",
             ) from None
 
-    async def close(self) -> None:
-        """Close all connections."""
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
-
-    async def _post(self, form: dict[str, str]) -> bytes:
-        async with self._opened().post(
-            f"{self._settings.url}/api/v1/query",
+    async def _send(self, method: str, path: str, form: Mapping[str, str] | None) -> bytes:
+        async with self._opened().request(
+            method,
+            f"{self._settings.url}{path}",
             data=form,
             headers=self._access.headers(),
             ssl=self._access.tls(),
@@ -77,7 +90,7 @@ class Transport:
         ) as response:
             if response.status != 200:
                 text = await response.content.read(_MAX_ERROR_BYTES)
-                raise self._refused(response, text)
+                raise self._refused(response, text, path)
             return await self._read(response)
 
     async def _read(self, response: aiohttp.ClientResponse) -> bytes:
@@ -107,7 +120,7 @@ class Transport:
             )
         return self._session
 
-    def _refused(self, response: aiohttp.ClientResponse, text: bytes) -> SourceError:
+    def _refused(self, response: aiohttp.ClientResponse, text: bytes, path: str) -> SourceError:
         status, url = response.status, self._settings.url
         said = _words_of(text)
         if 300 <= status < 400:
@@ -128,7 +141,7 @@ class Transport:
             )
         if status == 404:
             return SourceError(
-                f"there is no query API at {url}/api/v1/query (HTTP 404): "
+                f"there is no {'query API' if path == _QUERY else 'such API'} at {url}{path} (HTTP 404): "
                 "does the address lack a path prefix?",
                 kind="http",
             )
