@@ -14,6 +14,7 @@ _COMMANDS = {
     "buckets": "Say which bucket bounds a task needs, and print the server's option.",
     "check": "Validate task files.",
     "demo": "See it at work: simulated servers, a real Prometheus, three scored experiments.",
+    "doctor": "Examine a set-up before anyone relies on it.",
     "score": "Score numbers, or a past window of a deployment.",
     "serve": "Run the service.",
     "simulate": "Run a simulated inference server.",
