@@ -45,6 +45,8 @@ _STYLE = {
     "hatch.linewidth": 0.5,
     # Text stays text, so that it can be searched.
     "svg.fonttype": "none",
+    # A picture of the same rows is the same file.
+    "svg.hashsalt": "sloscore",
 }
 
 Span = tuple[float, float]
@@ -90,7 +92,6 @@ def draw(picture: Picture, ending: str) -> bytes:
         figure.legend(handles=_legend(picture), loc="outside lower left", ncols=5, frameon=False)
         file = io.BytesIO()
         kind = ending.removeprefix(".")
-        # A picture of the same rows is the same file.
         metadata = {"Date": None} if kind == "svg" else None
         figure.savefig(file, format=kind, dpi=120, metadata=metadata)
     return file.getvalue()

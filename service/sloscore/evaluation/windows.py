@@ -71,7 +71,8 @@ def _csv_rows(text: str, name: str) -> Iterator[Listed]:
                 report([f"{name}:{reader.line_num}: has more fields than line 1 names columns"])
             yield reader.line_num, {key: _value(key, text) for key, text in row.items() if text}
     except csv.Error as error:
-        report([f"{name}:{reader.line_num}: is not valid CSV: {error}"])
+        # The reader of rows knows of whole rows only.
+        report([f"{name}:{reader.reader.line_num}: is not valid CSV: {error}"])
 
 
 def _value(column: str, text: str) -> str | float:

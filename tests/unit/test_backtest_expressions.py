@@ -1,0 +1,52 @@
+"""The PromQL of an SLI, which a plot holds beside exact counts."""
+
+import pytest
+
+from sloscore.analysis.expressions import expression
+from sloscore.core.objective import Signal
+from sloscore.core.samples import Family, FamilyKind, Target
+from sloscore.core.sli import Sli
+
+P90 = Sli("latency_p90", Signal.LATENCY, "p90")
+MEAN = Sli("tpot", Signal.TPOT, "mean")
+RATE = Sli("throughput", Signal.THROUGHPUT, "rate")
+HISTOGRAM, COUNTER = FamilyKind.HISTOGRAM, FamilyKind.COUNTER
+SELECTOR = (("instance", 'a"b'), ("job", "x"))
+
+
+@pytest.mark.parametrize(
+    ("sli", "family", "expected"),
+    [
+        (
+            P90,
+            Family("latency", HISTOGRAM, ("v:e2e_seconds",)),
+            'histogram_quantile(0.9, sum by (le) (rate({__name__="v:e2e_seconds_bucket",instance="a\\"b",job="x"}[300000ms])))',
+        ),
+        (
+            P90,
+            Family("latency", HISTOGRAM, ("v:e2e", "v_e2e"), scale=0.001),
+            '0.001 * (histogram_quantile(0.9, sum by (le) (rate({__name__=~"v:e2e_bucket|v_e2e_bucket",instance="a\\"b",job="x"}[300000ms]))))',
+        ),
+        (
+            MEAN,
+            Family("tpot", HISTOGRAM, ("t",), match=(("code", ("200", "")),)),
+            'sum(rate({__name__="t_sum",instance="a\\"b",job="x",code=~"200|"}[300000ms])) / sum(rate({__name__="t_count",instance="a\\"b",job="x",code=~"200|"}[300000ms]))',
+        ),
+        (
+            RATE,
+            Family("tokens_out", COUNTER, ("t_total",), unless=(("kind", ("a.b",)),)),
+            'sum(rate({__name__="t_total",instance="a\\"b",job="x",kind!~"a\\\\.b"}[300000ms]))',
+        ),
+        (RATE, Family("latency", HISTOGRAM, ("v",)), None),
+    ],
+)
+def test_an_sli_is_asked_of_prometheus_by_its_statistic(
+    sli: Sli, family: Family, expected: str | None
+) -> None:
+    assert expression(sli, Target("t", SELECTOR, (family,)), 300.0) == expected
+
+
+@pytest.mark.parametrize(("seconds", "range_"), [(0.0004, "1ms"), (2.5, "2500ms")])
+def test_a_range_is_written_to_the_millisecond(seconds: float, range_: str) -> None:
+    target = Target("t", (), (Family("tokens_out", COUNTER, ("t_total",)),))
+    assert expression(RATE, target, seconds) == f'sum(rate({{__name__="t_total"}}[{range_}]))'
