@@ -10,7 +10,7 @@ from tests.integration.pages import FAMILIES, PATIENCE, TEXT, Answer, PageServer
 
 from sloscore.core.samples import InstanceSample, Target
 from sloscore.errors import SourceError
-from sloscore.sources.base import Snapshot
+from sloscore.sources.base import MetricSource, Snapshot
 from sloscore.sources.scrape import ScrapeSource
 
 # Seconds between scrapes: as often as a test can use, and not a second time.
@@ -70,7 +70,7 @@ def followed(server: PageServer, name: str = "t", interval: float | None = OFTEN
 
 
 async def once(
-    source: ScrapeSource, target: Target, holds: Callable[[Snapshot | SourceError], bool]
+    source: MetricSource, target: Target, holds: Callable[[Snapshot | SourceError], bool]
 ) -> Snapshot | SourceError:
     """The first snapshot of now that something holds of."""
     async with asyncio.timeout(PATIENCE):
