@@ -24,6 +24,7 @@ SLI_VIOLATION_RATIO: Final = "sloscore_sli_violation_ratio"
 SLI_PENALTY: Final = "sloscore_sli_penalty"
 SLI_HARD_FAIL: Final = "sloscore_sli_hard_fail"
 SLI_NO_DATA: Final = "sloscore_sli_no_data"
+SLI_CERTAIN: Final = "sloscore_sli_certain"
 
 # Experiments
 EXPERIMENT_PENALTY: Final = "sloscore_experiment_penalty"
@@ -33,6 +34,13 @@ EXPERIMENT_NO_DATA: Final = "sloscore_experiment_no_data"
 EXPERIMENT_SCORE: Final = "sloscore_experiment_score"
 EXPERIMENT_REQUESTS: Final = "sloscore_experiment_requests"
 EXPERIMENT_INFO: Final = "sloscore_experiment_info"
+EXPERIMENT_LIVE: Final = "sloscore_experiment_live"
+EXPERIMENT_START: Final = "sloscore_experiment_start_timestamp_seconds"
+
+# Tasks that have an experiment above
+TASK_EXPERIMENTS: Final = "sloscore_task_experiments"
+TASK_BUDGET: Final = "sloscore_task_violation_budget_experiments"
+TASK_BUDGET_SPENT: Final = "sloscore_task_violation_budget_spent_ratio"
 
 # Of the service itself
 EXPERIMENTS_BY_STATE: Final = "sloscore_experiments"
@@ -40,7 +48,21 @@ EXPERIMENT_SERIES_EXPIRED: Final = "sloscore_experiment_series_expired"
 EVALUATION_DURATION: Final = "sloscore_evaluation_duration_seconds"
 EVALUATION_ERRORS: Final = "sloscore_evaluation_errors"
 EVALUATION_LAST_TIMESTAMP: Final = "sloscore_evaluation_last_timestamp_seconds"
+EVALUATION_INTERVAL: Final = "sloscore_evaluation_interval_seconds"
 SOURCE_QUERIES: Final = "sloscore_source_queries"
 SOURCE_QUERY_ERRORS: Final = "sloscore_source_query_errors"
 SOURCE_QUERY_DURATION: Final = "sloscore_source_query_duration_seconds"
 BUILD_INFO: Final = "sloscore_build_info"
+EXTERNAL_URL_INFO: Final = "sloscore_external_url_info"
+
+# Alerts on the gauges above (rules/sloscore-alerts.yml); each has its page in docs/runbooks, which the
+# service serves under this path
+RUNBOOKS_PATH: Final = "/runbooks"
+ALERT_SLO_VIOLATION: Final = "SloscoreSloViolation"
+ALERT_HARD_SLO_VIOLATION: Final = "SloscoreHardSloViolation"
+ALERT_NO_DATA: Final = "SloscoreNoData"
+ALERT_BUDGET_SPENT: Final = "SloscoreViolationBudgetSpent"
+ALERT_DOWN: Final = "SloscoreDown"
+ALERT_EVALUATION_STALE: Final = "SloscoreEvaluationStale"
+ALERT_EVALUATION_ERRORS: Final = "SloscoreEvaluationErrors"
+ALERT_SOURCE_ERRORS: Final = "SloscoreSourceErrors"

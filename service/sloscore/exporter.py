@@ -11,6 +11,9 @@ from sloscore import conventions as names
 from sloscore.core.objective import Signal
 from sloscore.core.verdict import Verdict
 from sloscore.evaluation.board import Board
+from sloscore.evaluation.budget import budget_of_tally
+from sloscore.experiments.model import State, TaskTally
+from sloscore.settings import Settings
 from sloscore.wire import Report, SliReport
 
 
@@ -38,6 +41,11 @@ _SLI_FLAGS = (
     (names.SLI_HARD_FAIL, Verdict.HARD_FAIL, "1 where the SLI breaks its hard limit, else 0."),
     (names.SLI_NO_DATA, Verdict.NO_DATA, "1 where nothing could be measured, else 0."),
 )
+_CERTAIN = "1 where the verdict is the same wherever the true value lies, else 0."
+_STATE_LABELS = (names.LABEL_TASK, "state")
+_BY_STATE = "Experiments in the store, by task and state."
+_BUDGET = "Experiments of the task that may break a hard SLO."
+_SPENT = "Share of the violation budget that is used up; 1 is all of it."
 _EXPERIMENT_NUMBERS = (
     (names.EXPERIMENT_PENALTY, "penalty", "Sum of the penalties of all SLIs."),
     (names.EXPERIMENT_PENALTY_MULTIPLIER, "penalty_multiplier", "1 + the penalty."),
@@ -62,6 +70,56 @@ class ReportCollector(Collector):
             for sli in posted.report.slis:
                 _add_sli(families, posted.report, sli)
         return families.values()
+
+
+class TaskCollector(Collector):
+    """Exposes tallies of tasks: their experiments by state, and what is spent of their budgets."""
+
+    def __init__(self, tallies: Mapping[str, TaskTally]) -> None:
+        self._tallies = tallies
+
+    def collect(self) -> Iterable[Metric]:
+        """Build the families; a task without a budget has no series of one."""
+        families: dict[str, GaugeMetricFamily] = {}
+        for task, tally in self._tallies.items():
+            for state in State:
+                labels, count = (task, str(state)), tally.states.get(state, 0)
+                _add(families, names.TASK_EXPERIMENTS, _BY_STATE, _STATE_LABELS, labels, count)
+            if (budget := budget_of_tally(tally)) is not None:
+                for name, text, value in (
+                    (names.TASK_BUDGET, _BUDGET, budget.allowed),
+                    (names.TASK_BUDGET_SPENT, _SPENT, budget.spent),
+                ):
+                    _add(families, name, text, (names.LABEL_TASK,), (task,), value)
+        return families.values()
+
+
+class SettingsCollector(Collector):
+    """Exposes the settings that alerts need to know."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def collect(self) -> Iterable[Metric]:
+        """Build the families; where no external URL is set there is none."""
+        yield GaugeMetricFamily(
+            names.EVALUATION_INTERVAL,
+            "Seconds between two evaluations, by the settings.",
+            value=self._settings.evaluation.interval,
+        )
+        if (url := self._settings.listen.external_url) is not None:
+            family = GaugeMetricFamily(
+                names.EXTERNAL_URL_INFO,
+                "Always 1; the label is where people reach the service.",
+                labels=["url"],
+            )
+            family.add_metric([url], 1)
+            yield family
+
+
+def tasks_on(board: Board) -> set[str]:
+    """Tasks with an experiment on the board: one that is live, or that ended lately."""
+    return {posted.report.task for posted in board if posted.report.task is not None}
 
 
 def states_family(counts: Mapping[str, int]) -> GaugeMetricFamily:
@@ -94,6 +152,23 @@ def _add_experiment(families: dict[str, GaugeMetricFamily], report: Report, *, e
         labels,
         report.score is None,
     )
+    _add(
+        families,
+        names.EXPERIMENT_LIVE,
+        "1 while the experiment runs or settles, 0 once it has ended.",
+        names.EXPERIMENT_LABELS,
+        labels,
+        not ended,
+    )
+    if report.window is not None:
+        _add(
+            families,
+            names.EXPERIMENT_START,
+            "Unix time at which the window starts: the load's start plus the warm-up.",
+            names.EXPERIMENT_LABELS,
+            labels,
+            report.window.start,
+        )
     # Where no instance was seen, nobody knows how many requests there were.
     if report.window is not None and report.window.instances:
         _add(
@@ -124,6 +199,7 @@ def _add_sli(families: dict[str, GaugeMetricFamily], report: Report, sli: SliRep
         _add(families, name, text, names.SLI_LABELS, labels, getattr(sli, field))
     for name, verdict, text in _SLI_FLAGS:
         _add(families, name, text, names.SLI_LABELS, labels, sli.verdict is verdict)
+    _add(families, names.SLI_CERTAIN, _CERTAIN, names.SLI_LABELS, labels, sli.certain)
 
 
 def _add(  # noqa: PLR0913, PLR0917  a sample is made of these

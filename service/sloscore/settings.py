@@ -7,7 +7,15 @@ from pathlib import Path
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    model_validator,
+)
 from pydantic.functional_validators import field_validator
 
 _DURATION_UNITS = {
@@ -38,6 +46,29 @@ def parse_duration(value: object) -> object:
 
 
 Duration = Annotated[float, BeforeValidator(parse_duration), Field(gt=0, allow_inf_nan=False)]
+
+
+def _check_url(url: str) -> str:
+    """The URL without a slash at its end; raises ValueError unless it is plain http or https."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname
+        parts.port  # noqa: B018  reading the port is what checks it
+    except ValueError as error:
+        raise ValueError(f"this is no URL: {error}") from None
+    if parts.username is not None or parts.password is not None:
+        raise ValueError(
+            "the URL must not hold credentials, which end up in logs; "
+            "those for Prometheus go to basic_auth or bearer_token_file"
+        )
+    if parts.scheme not in {"http", "https"} or not host:
+        raise ValueError('the URL must look like "http://host:9090" or "https://host/prefix"')
+    if parts.query or parts.fragment:
+        raise ValueError("the URL must end with its path: leave out what follows ? or #")
+    return url.rstrip("/")
+
+
+PlainUrl = Annotated[str, AfterValidator(_check_url)]
 
 
 class SettingsModel(BaseModel):
@@ -90,7 +121,7 @@ class PrometheusSettings(SettingsModel):
     """
 
     enabled: bool = True
-    url: str = "http://127.0.0.1:9090"
+    url: PlainUrl = "http://127.0.0.1:9090"
     timeout: Duration = 10.0
     max_concurrency: int = Field(default=8, ge=1)
     max_query_targets: int = Field(default=200, ge=1)
@@ -102,26 +133,6 @@ class PrometheusSettings(SettingsModel):
     basic_auth: BasicAuthSettings | None = None
     headers: dict[str, SecretStr] = Field(default_factory=dict)
     tls: TlsSettings = Field(default_factory=TlsSettings)
-
-    @field_validator("url")
-    @classmethod
-    def _is_plain_http_url(cls, url: str) -> str:
-        try:
-            parts = urlsplit(url)
-            host = parts.hostname
-            parts.port  # noqa: B018  reading the port is what checks it
-        except ValueError as error:
-            raise ValueError(f"this is no URL: {error}") from None
-        if parts.username is not None or parts.password is not None:
-            raise ValueError(
-                "the URL must not hold credentials, which end up in logs: "
-                "use basic_auth or bearer_token_file"
-            )
-        if parts.scheme not in {"http", "https"} or not host:
-            raise ValueError('the URL must look like "http://host:9090" or "https://host/prefix"')
-        if parts.query or parts.fragment:
-            raise ValueError("the URL must end with its path: leave out what follows ? or #")
-        return url.rstrip("/")
 
     @field_validator("headers")
     @classmethod
@@ -174,10 +185,14 @@ class ScrapeSettings(SettingsModel):
 
 
 class ListenSettings(SettingsModel):
-    """The address that the HTTP API binds; port 0 takes a free one."""
+    """The address that the HTTP API binds; port 0 takes a free one.
+
+    ``external_url`` is where people reach it, through a proxy for instance: alerts link there.
+    """
 
     host: str = "127.0.0.1"
     port: int = Field(default=8520, ge=0, le=65535)
+    external_url: PlainUrl | None = None
 
     @property
     def is_loopback(self) -> bool:

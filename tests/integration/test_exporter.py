@@ -18,6 +18,7 @@ from tests.integration.service import (
     serving,
     settings,
     task_of,
+    unix,
     until,
 )
 
@@ -81,6 +82,8 @@ def expected(report: Json) -> Iterator[tuple[Series, float | None]]:
     numbers = {name: report[field] for field, name in EXPERIMENT_GAUGES.items()}
     numbers["sloscore_experiment_hard_fail"] = report["status"] == "FAILED"
     numbers["sloscore_experiment_no_data"] = report["status"] == "NO_DATA"
+    numbers["sloscore_experiment_live"] = 0
+    numbers["sloscore_experiment_start_timestamp_seconds"] = unix(report["window"]["start"])
     if report["window"]["instances"]:
         numbers["sloscore_experiment_requests"] = report["window"]["requests"]
     for name, value in numbers.items():
@@ -95,6 +98,7 @@ def expected(report: Json) -> Iterator[tuple[Series, float | None]]:
         for flag in ("hard_fail", "no_data"):
             name = f"sloscore_sli_{flag}"
             yield series(name, {**labels, "sli": sli["sli"]}), sli["verdict"] == flag
+        yield series("sloscore_sli_certain", {**labels, "sli": sli["sli"]}), sli["certain"]
 
 
 def gauges_of(*reports: Json) -> dict[Series, float]:
@@ -131,7 +135,10 @@ async def test_gauges_are_the_numbers_of_the_reports_and_what_is_unknown_has_non
     assert nothing.keys() == {
         "sloscore_experiment_hard_fail",
         "sloscore_experiment_info",
+        "sloscore_experiment_live",
         "sloscore_experiment_no_data",
+        "sloscore_experiment_start_timestamp_seconds",
+        "sloscore_sli_certain",
         "sloscore_sli_hard_fail",
         "sloscore_sli_no_data",
         "sloscore_sli_threshold_seconds",
@@ -154,6 +161,7 @@ async def test_a_running_experiment_has_gauges_until_it_is_aborted(
         assert seen >= report["window"]["requests"]
         info = {"objective": "minimize_latency", "status": "RUNNING", "ended": "false"}
         assert gauges[series("sloscore_experiment_info", {**labels, **info})] == 1
+        assert gauges[series("sloscore_experiment_live", labels)] == 1
         await api.abort("one")
         assert of_experiments(await scrape(api)) == {}
 
@@ -202,6 +210,18 @@ async def test_both_formats_hold_the_same_and_end_well(tmp_path: Path) -> None:
     assert answer.type == "application/openmetrics-text"
     modern = samples(openmetrics_families(answer.text))  # type: ignore[no-untyped-call]  # it has no types
     assert of_experiments(modern) == of_experiments(plain) != {}
+
+
+async def test_the_settings_that_alerts_need_are_exported(tmp_path: Path) -> None:
+    address = "https://slo.example/sloscore"
+    async with serving(settings(tmp_path, listen={"port": 0, "external_url": address})) as api:
+        set_ = await scrape(api)
+    async with serving(settings(tmp_path)) as api:
+        unset = await scrape(api)
+    assert set_[series("sloscore_external_url_info", {"url": address})] == 1
+    assert [name for name, _ in unset if "external_url" in name] == []
+    interval = series("sloscore_evaluation_interval_seconds", {})
+    assert set_[interval] == unset[interval] == 0.2
 
 
 async def read(prometheus: PrometheusProcess, query: str) -> dict[Series, float]:

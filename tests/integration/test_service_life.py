@@ -128,6 +128,9 @@ async def test_every_way_to_end_has_its_state_and_its_place_in_the_ranking(
         "hard_violations": 1,
         "no_data": 1,
         "hard_violation_share": pytest.approx(1 / 3),
+        "allowed": None,
+        "spent": None,
+        "exhausted": None,
     }
 
 

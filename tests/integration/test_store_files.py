@@ -223,7 +223,8 @@ async def test_a_file_of_the_first_version_is_brought_up_to_date(tmp_path: Path)
     await store.close()
     assert (old.state, old.score, old.report) == (State.SCORED, 0.5, {"penalty": 0.25})
     assert version(path) == [(len(schema.MIGRATIONS),)]
-    assert indexes(path) == {"experiments_by_age", "experiments_by_task", "experiments_by_state"}
+    kinds = ("age", "task", "state", "outcome")
+    assert indexes(path) == {f"experiments_by_{kind}" for kind in kinds}
 
 
 async def test_an_upgraded_file_has_the_tables_of_a_new_one(tmp_path: Path) -> None:

@@ -9,10 +9,11 @@ from sloscore.api.context import CONTEXT
 from sloscore.api.experiments import document_of
 from sloscore.core.objective import Direction
 from sloscore.errors import ExperimentNotFoundError
+from sloscore.evaluation.budget import document_of_budget
 from sloscore.evaluation.past import score_past
 from sloscore.evaluation.report import report_values
 from sloscore.experiments.model import FINAL, Experiment, State
-from sloscore.wire import ScoreRequest, TaskDocument, ViolationBudget
+from sloscore.wire import ScoreRequest, TaskDocument
 
 
 async def score_now(request: web.Request) -> web.Response:
@@ -29,12 +30,11 @@ async def show_task(request: web.Request) -> web.Response:
     """GET /api/v1/tasks/{task}."""
     refuse_unknown(request, frozenset())
     name = request.match_info["task"]
-    experiments = await request.app[CONTEXT].store.task_experiments(name)
-    if not experiments:
+    store = request.app[CONTEXT].store
+    experiments = await store.task_experiments(name)
+    tally = (await store.tallies([name])).get(name)
+    if tally is None or not experiments:
         raise ExperimentNotFoundError(f"no experiment of a task {name!r} is registered")
-    states = dict.fromkeys((str(state) for state in State), 0)
-    for experiment in experiments:
-        states[experiment.state] += 1
     ranking = rank(experiments)
     directions = {experiment.direction for experiment in experiments}
     best = ranking[0] if ranking and _is_finite(ranking[0]) else None
@@ -44,8 +44,8 @@ async def show_task(request: web.Request) -> web.Response:
             direction=Direction(directions.pop()) if len(directions) == 1 else None,
             best=best.id if best else None,
             ranking=tuple(document_of(experiment) for experiment in ranking),
-            states=states,
-            violation_budget=_budget(experiments),
+            states={str(state): tally.states.get(state, 0) for state in State},
+            violation_budget=document_of_budget(tally),
         )
     )
 
@@ -68,14 +68,3 @@ def rank(experiments: list[Experiment]) -> list[Experiment]:
 
 def _is_finite(experiment: Experiment) -> bool:
     return experiment.score is not None and math.isfinite(experiment.score)
-
-
-def _budget(experiments: list[Experiment]) -> ViolationBudget:
-    failed = sum(e.state is State.FAILED for e in experiments)
-    judged = failed + sum(e.state is State.SCORED for e in experiments)
-    return ViolationBudget(
-        ended=sum(e.state in FINAL for e in experiments),
-        hard_violations=failed,
-        no_data=sum(e.state is State.NO_DATA for e in experiments),
-        hard_violation_share=failed / judged if judged else None,
-    )

@@ -12,7 +12,13 @@ from sloscore.api.context import CONTEXT
 from sloscore.api.openapi import openapi_document
 from sloscore.api.problems import problem
 from sloscore.errors import SourceError
-from sloscore.exporter import ReportCollector, states_family
+from sloscore.exporter import (
+    ReportCollector,
+    SettingsCollector,
+    TaskCollector,
+    states_family,
+    tasks_on,
+)
 
 
 class _Families(Collector):
@@ -27,9 +33,12 @@ async def metrics(request: web.Request) -> web.Response:
     """GET /metrics."""
     context = request.app[CONTEXT]
     counts = await context.store.count_by_state()
+    tallies = await context.store.tallies(tasks_on(context.board))
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Families(context.telemetry.registry.collect()))
+    registry.register(SettingsCollector(context.settings))
     registry.register(ReportCollector(context.board))
+    registry.register(TaskCollector(tallies))
     registry.register(_Families([states_family({str(k): n for k, n in counts.items()})]))
     encode, content_type = choose_encoder(request.headers.get("Accept", ""))
     return web.Response(body=encode(registry), headers={"Content-Type": content_type})

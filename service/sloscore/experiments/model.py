@@ -68,6 +68,14 @@ class Experiment:
     scrapes: Mapping[str, object] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class TaskTally:
+    """All experiments of a task: how many are in each state, and the newest one's registration."""
+
+    states: Mapping[State, int]
+    newest_body: Mapping[str, object]
+
+
 def digest(body: Mapping[str, object]) -> str:
     """Return the SHA-256, in hex, of ``body`` as JSON with sorted keys and no spaces.
 

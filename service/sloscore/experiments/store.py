@@ -1,7 +1,7 @@
 """Experiments in a database: every change is durable before it is reported."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self, TypeAlias
 
@@ -10,9 +10,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sloscore.errors import ConflictError, ExperimentNotFoundError, LimitError
 from sloscore.experiments.database import Database
-from sloscore.experiments.model import FINAL, LIVE, OUTCOMES, Experiment, State, sources_of
+from sloscore.experiments.model import (
+    FINAL,
+    LIVE,
+    OUTCOMES,
+    Experiment,
+    State,
+    TaskTally,
+    sources_of,
+)
 from sloscore.experiments.paging import Page, decode_cursor, encode_cursor
 from sloscore.experiments.schema import experiments, schema_version
+from sloscore.experiments.tallies import read_tallies
 
 # The class has a method of this name.
 _Experiments: TypeAlias = list[Experiment]
@@ -189,6 +198,11 @@ class ExperimentStore:
         async with self._database.reading() as connection:
             rows = await connection.execute(counts.order_by(experiments.c.task))
             return {task: count for task, count in rows}  # noqa: C416 - rows are no tuples to mypy
+
+    async def tallies(self, tasks: Collection[str]) -> dict[str, TaskTally]:
+        """Return the tally of each of these tasks that has experiments."""
+        async with self._database.reading() as connection:
+            return await read_tallies(connection, tasks)
 
     async def count_by_state(self) -> dict[State, int]:
         """Return the number of experiments in each state, zeros included."""

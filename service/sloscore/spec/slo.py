@@ -82,13 +82,35 @@ SignalSlo = Annotated[
 ]
 
 
+class ViolationBudgetSpec(BaseModel):
+    """How many of a task's experiments may violate a hard SLO: a ``share`` of them, or a ``count``.
+
+    The share is of the experiments that the optimization plans (``max_iterations``), or of those
+    judged so far where these are more.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+    share: float | None = Field(default=None, ge=0, le=1)
+    count: int | None = Field(default=None, ge=0)
+
+    @model_validator(mode="after")
+    def _has_one_measure(self) -> Self:
+        if (self.share is None) == (self.count is None):
+            raise ValueError(
+                "give either share (of the experiments, such as 0.1) or count (how many)"
+            )
+        return self
+
+
 class SloSpec(BaseModel):
     """All limits of a task; thresholds in seconds, that of throughput a minimum in tokens/s.
 
     ``min_requests`` is how many requests a window needs before its SLIs are judged; without it
     each statistic's own minimum holds. ``warmup`` (seconds) is cut off from the window's start.
     ``confidence`` is that of the intervals that sampling leaves open; with ``hard_fail_on``
-    "certain" a hard fail is told only where all of the interval fails.
+    "certain" a hard fail is told only where all of the interval fails. ``violation_budget`` says
+    how many experiments of the task may end with one.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
@@ -102,11 +124,17 @@ class SloSpec(BaseModel):
     warmup: Duration | None = None
     confidence: float = Field(default=DEFAULT_CONFIDENCE, ge=0.5, lt=1)
     hard_fail_on: HardFailOn = Field(default=HardFailOn.ESTIMATE, strict=False)
+    violation_budget: ViolationBudgetSpec | None = None
 
     @model_validator(mode="after")
     def _holds_a_limit(self) -> Self:
         if not self.limits():
             raise ValueError("holds no SLO: give at least one of latency, ttft, tpot, throughput")
+        if self.violation_budget and not any(slo.hard_fail for _, slo in self.limits()):
+            raise ValueError(
+                "has a violation_budget that nothing can spend: set hard_fail on an SLO, or leave "
+                "the budget out"
+            )
         return self
 
     def limits(self) -> tuple[tuple[Sli, Slo], ...]:

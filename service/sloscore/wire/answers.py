@@ -127,12 +127,21 @@ class ExperimentPage(Document):
 
 
 class ViolationBudget(Document):
-    """Share of a task's ended experiments that broke a hard SLO, and how many had data."""
+    """How many of a task's ended experiments broke a hard SLO, and how many may.
+
+    ``hard_violation_share`` is of those that had data. ``allowed`` experiments may break one (a
+    share of them can be a fraction), ``spent`` is the share of that which is used up ("Infinity"
+    where none may), and ``exhausted`` says whether all of it is; null where the newest experiment's
+    task has no ``violation_budget``.
+    """
 
     ended: int
     hard_violations: int
     no_data: int
     hard_violation_share: float | None
+    allowed: float | None
+    spent: Number | None
+    exhausted: bool | None
 
 
 class TaskDocument(Document):
