@@ -20,12 +20,12 @@ SELECTOR = (("instance", 'a"b'), ("job", "x"))
         (
             P90,
             Family("latency", HISTOGRAM, ("v:e2e_seconds",)),
-            'histogram_quantile(0.9, sum by (le) (rate({__name__="v:e2e_seconds_bucket",instance="a\\"b",job="x"}[300000ms])))',
+            'histogram_quantile(0.9, sum by (le) (rate({__name__="v:e2e_seconds_bucket",instance="a\\"b",job="x"}[300000ms]))) or histogram_quantile(0.9, sum(rate({__name__="v:e2e_seconds",instance="a\\"b",job="x"}[300000ms])))',
         ),
         (
             P90,
             Family("latency", HISTOGRAM, ("v:e2e", "v_e2e"), scale=0.001),
-            '0.001 * (histogram_quantile(0.9, sum by (le) (rate({__name__=~"v:e2e_bucket|v_e2e_bucket",instance="a\\"b",job="x"}[300000ms]))))',
+            '0.001 * (histogram_quantile(0.9, sum by (le) (rate({__name__=~"v:e2e_bucket|v_e2e_bucket",instance="a\\"b",job="x"}[300000ms]))) or histogram_quantile(0.9, sum(rate({__name__=~"v:e2e|v_e2e",instance="a\\"b",job="x"}[300000ms]))))',
         ),
         (
             MEAN,

@@ -22,8 +22,12 @@ def expression(sli: Sli, target: Target, seconds: float) -> str | None:
         total, count = (_rate(family, target, part, seconds) for part in ("_sum", "_count"))
         found = f"sum({total}) / sum({count})"
     else:
-        buckets = _rate(family, target, "_bucket", seconds)
-        found = f"histogram_quantile({sli.quantile!r}, sum by (le) ({buckets}))"
+        buckets, native = (_rate(family, target, part, seconds) for part in ("_bucket", ""))
+        # A native histogram counts where its classic one is not there.
+        found = " or ".join(
+            f"histogram_quantile({sli.quantile!r}, {total})"
+            for total in (f"sum by (le) ({buckets})", f"sum({native})")
+        )
     return found if family.scale == 1 else f"{family.scale!r} * ({found})"
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from sloscore.cli.exits import FAILED, INVALID, NO_DATA, OK, SOURCE
+from sloscore.cli.options import pairs, prometheus_settings, read_settings
 from sloscore.errors import SloscoreError, SourceError, SpecError
 
 if TYPE_CHECKING:
@@ -21,18 +22,6 @@ if TYPE_CHECKING:
 
 _MODULES_OF_PLOT: Final = ("matplotlib", "pandas", "prometheus_api_client")
 _MODULES_OF_PARQUET: Final = ("pyarrow",)
-
-
-def _pairs(_: click.Context, option: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
-    pairs = {}
-    for text in given:
-        name, equals, value = text.partition("=")
-        if not (name and equals):
-            raise click.BadParameter(f"{text!r} must be written LABEL=VALUE", param=option)
-        if name in pairs:
-            raise click.BadParameter(f"{name} is given twice", param=option)
-        pairs[name] = value
-    return pairs
 
 
 def _ending_in(
@@ -65,7 +54,7 @@ def _ending_in(
     "--task", "--slo", "task", type=click.Path(path_type=Path), required=True, help="Task file."
 )
 @click.option(
-    "--selector", multiple=True, callback=_pairs, metavar="LABEL=VALUE",
+    "--selector", multiple=True, callback=pairs, metavar="LABEL=VALUE",
     help="Which deployment, by a label of its series. Repeatable. [default: the task's]",
 )  # fmt: skip
 @click.option("--server", help="Preset of the server's metrics. [default: the task's]")
@@ -123,8 +112,7 @@ def backtest(  # noqa: PLR0913  an option each
     from sloscore.cli.rows import Table, print_json, summary_lines
     from sloscore.evaluation.backtest import summarise
     from sloscore.evaluation.plan import plan_window
-    from sloscore.settings import PrometheusSettings, SettingsFile
-    from sloscore.spec.loader import load_model, load_task, validate
+    from sloscore.spec.loader import load_task
 
     schedule = {"start": start, "end": end, "every": every, "length": length}
     _check_usage(schedule, file)
@@ -135,11 +123,8 @@ def backtest(  # noqa: PLR0913  an option each
     if plot is not None:
         _check_extra("--plot", _MODULES_OF_PLOT)
     spec = load_task(task)
-    read = load_model(SettingsFile, config) if config else SettingsFile()
-    access = read.prometheus.model_dump(exclude_unset=True)
-    if prometheus is not None:
-        access["url"] = prometheus
-    settings = validate(PrometheusSettings, access, "--prometheus")
+    read = read_settings(config)
+    settings = prometheus_settings(read, prometheus)
     now = time.time()
     windows = _windows(schedule, file, spec, read.evaluation, now)
     request = _request(spec, selector, server, windows[0])
