@@ -241,4 +241,7 @@ def check_clock(offset: Offset, window: float) -> Finding:
 
 
 def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}{'' if text.endswith(('.', '?')) else '.'}"
+    first, _, _ = text.partition(" ")
+    # A metric's name is written as it is.
+    start = text[:1].upper() if first.isalpha() else text[:1]
+    return f"{start}{text[1:]}{'' if text.endswith(('.', '?')) else '.'}"
