@@ -38,7 +38,12 @@ def task(tmp_path: Path) -> str:
 
 
 def doctor(prometheus: PrometheusProcess, *arguments: str) -> Ended:
-    return sloscore("doctor", "--prometheus", prometheus.url, *arguments)
+    """What it says; looks again where a busy machine has just missed a scrape."""
+    for _ in range(20):
+        ended = sloscore("doctor", "--prometheus", prometheus.url, *arguments)
+        if "is down" not in ended.out:
+            break
+    return ended
 
 
 def document(ended: Ended) -> Any:  # noqa: ANN401  a JSON document
@@ -85,16 +90,11 @@ def test_json_is_one_document_with_the_worst_first(
 def test_nothing_worse_than_an_info_ends_with_0(
     prometheus: PrometheusProcess, address: str, task: str
 ) -> None:
-    arguments = ["--json", "--task", task, "--selector", f"instance={address}"]
-    found: Any = {}
-    # A busy machine misses a scrape at times, which is a warning until it leaves the last minutes.
-    for _ in range(10):
-        ended = doctor(prometheus, *arguments)
-        found = document(ended)
-        worse = [one for one in found["findings"] if one["severity"] in {"warning", "critical"}]
-        if not [one for one in worse if "down" in one["found"]]:
-            break
+    ended = doctor(prometheus, "--json", "--task", task, "--selector", f"instance={address}")
+    found = document(ended)
     assert found["server"] == "vllm"
+    # A missed scrape is a warning until it leaves the last minutes.
+    worse = [one for one in found["findings"] if one["severity"] in {"warning", "critical"}]
     assert [one for one in worse if "failed" not in one["found"]] == []
     assert ended.code == (10 if worse else 0)
 
