@@ -1,18 +1,12 @@
-import ast
 import re
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from sloscore.core.samples import Family, FamilyKind, Labels, Target
 from sloscore.sources import promql
 
 TTFT = Family("ttft", FamilyKind.HISTOGRAM, ("vllm:ttft_seconds", "vllm_ttft_seconds"))
 TOKENS = Family("tokens", FamilyKind.COUNTER, ("vllm:tokens_total",))
-
-text = st.text(st.characters(exclude_categories=["Cs"]))
-nasty = st.text(st.sampled_from('a"\\\n.*|{}()[]^$+?#ü\x00\x7f 😀'))
 
 
 def target(key: str, families: tuple[Family, ...] = (TTFT,), **selector: str) -> Target:
@@ -23,37 +17,6 @@ def target(key: str, families: tuple[Family, ...] = (TTFT,), **selector: str) ->
 def members(targets: list[Target], max_targets: int = 200, max_bytes: int = 16384) -> list[str]:
     found = promql.chunks(targets, max_targets, max_bytes)
     return ["".join(one.key for one in chunk.targets) for chunk in found]
-
-
-@given(text | nasty)
-def test_a_quoted_string_reads_back_as_the_text_and_holds_no_raw_quote_or_newline(
-    value: str,
-) -> None:
-    quoted = promql.quote(value)
-
-    # PromQL's escapes are Go's; the few that are written here mean the same in Python.
-    assert ast.literal_eval(quoted) == value
-    assert re.fullmatch(r'"(?:[^"\\\n]|\\["\\]|\\x[0-9a-f]{2})*"', quoted)
-
-
-@given(st.lists(text | nasty, min_size=2, max_size=5, unique=True), text | nasty)
-def test_a_matcher_of_several_values_matches_these_and_nothing_else(
-    values: list[str], other: str
-) -> None:
-    operator, literal = promql.matcher("label", values).removeprefix("label").split('"', 1)
-    regex = ast.literal_eval('"' + literal)
-
-    assert operator == "=~"
-    assert all(re.fullmatch(regex, value) for value in values)
-    assert bool(re.fullmatch(regex, other)) == (other in values)
-
-
-def test_a_matcher_of_one_value_is_an_equality() -> None:
-    assert promql.matcher("model_name", ["a.b|c"]) == 'model_name="a.b|c"'
-
-
-def test_a_label_name_outside_of_the_plain_alphabet_is_quoted() -> None:
-    assert promql.matcher('k8s.pod"} or up{x', ["a"]) == '"k8s.pod\\"} or up{x"="a"'
 
 
 def test_targets_share_a_query_when_families_and_label_names_are_the_same() -> None:

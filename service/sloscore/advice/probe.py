@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from sloscore.advice.engine import Engine, ask_engine
 from sloscore.core.samples import Labels, Target
 from sloscore.errors import SourceError
+from sloscore.promql_text import matcher
 from sloscore.settings import PrometheusSettings
 from sloscore.sources.base import Snapshot
 from sloscore.sources.decode import Row, result_of
 from sloscore.sources.prometheus import PrometheusSource
-from sloscore.sources.promql import UP, instance_matchers, matcher
+from sloscore.sources.promql import UP, instance_matchers
 from sloscore.sources.scrapes import Instance
 from sloscore.sources.transport import Transport
 

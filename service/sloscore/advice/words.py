@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Sequence
 
 from sloscore.core.samples import Labels
-from sloscore.sources.promql import quote
+from sloscore.promql_text import quote
 from sloscore.sources.scrapes import Instance
 
 _MOST_NAMED = 5

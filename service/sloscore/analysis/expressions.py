@@ -4,7 +4,7 @@ from sloscore.core.objective import Signal
 from sloscore.core.samples import Family, LabelValues, Target
 from sloscore.core.sli import RATE, Sli
 from sloscore.evaluation.measure import TOKENS_ROLE
-from sloscore.sources.promql import matcher, quote, quote_regex
+from sloscore.promql_text import matcher, quote, quote_regex
 
 
 def expression(sli: Sli, target: Target, seconds: float) -> str | None:

@@ -1,12 +1,12 @@
 """PromQL for many targets at once; no value ever enters a query unescaped."""
 
 import math
-import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from sloscore.core.samples import Family, FamilyKind, Labels, Target
 from sloscore.errors import SourceError
+from sloscore.promql_text import matcher, quote
 from sloscore.sources.scrapes import Instance, native_name
 
 # A label that no scraped series can have: Prometheus drops names that begin like this one.
@@ -16,10 +16,6 @@ PART_TIME_PREFIX = "time:"
 
 UP = "up"
 PROCESS_START = "process_start_time_seconds"
-
-_PLAIN_LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
-_REGEX_META = re.compile(r"[\\.+*?()|\[\]{}^$]")
-_STRING_SPECIAL = re.compile(r'[\\"\x00-\x1f\x7f]')
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,24 +59,6 @@ def unusable(target: Target) -> SourceError | None:
                 kind="bad_data",
             )
     return None
-
-
-def quote(text: str) -> str:
-    """A PromQL string literal of any text."""
-    return '"' + _STRING_SPECIAL.sub(_escape_character, text) + '"'
-
-
-def quote_regex(text: str) -> str:
-    """RE2 that matches exactly this text (the escapes of Go's regexp.QuoteMeta)."""
-    return _REGEX_META.sub(r"\\\g<0>", text)
-
-
-def matcher(label: str, values: Collection[str]) -> str:
-    """A label matcher for one value of a non-empty collection; Prometheus anchors its regexes."""
-    name = label if _PLAIN_LABEL.fullmatch(label) else quote(label)
-    if len(values) == 1:
-        return f"{name}={quote(next(iter(values)))}"
-    return f"{name}=~{quote('|'.join(quote_regex(value) for value in values))}"
 
 
 def chunks(targets: Iterable[Target], max_targets: int, max_bytes: int) -> Iterator[Chunk]:
@@ -236,8 +214,3 @@ def _braces(matchers: list[str]) -> str:
 
 def _ranged(matchers: list[str], seconds: float) -> str:
     return f"{_braces(matchers)}[{max(1, math.ceil(seconds))}s]"
-
-
-def _escape_character(match: re.Match[str]) -> str:
-    character = match.group()
-    return "\\" + character if character in '\\"' else f"\\x{ord(character):02x}"
