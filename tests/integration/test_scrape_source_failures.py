@@ -126,4 +126,4 @@ async def test_a_server_that_is_not_there_is_told(connect: Connect) -> None:
     error = await failure(connect(), f"http://{HOST}:1/metrics")
 
     assert error.kind == "unreachable"
-    assert f"cannot scrape http://{HOST}:1/metrics: Cannot connect to host" in str(error)
+    assert f"cannot scrape http://{HOST}:1/metrics: Connect call failed" in str(error)

@@ -175,3 +175,13 @@ def test_requests_are_counted_by_latency_else_by_a_counter_else_by_what_saw_most
     assert requests_in(counted) == 60
     assert requests_in(window({"ttft": histogram(50), "tpot": histogram(49)})) == 50
     assert requests_in(window()) == 0
+
+
+@pytest.mark.parametrize("observed_end", [990.0, START])
+def test_a_window_whose_only_scrape_is_its_baseline_has_no_data(observed_end: float) -> None:
+    counts = window(observed=(990.0, observed_end))
+
+    for each in (P90, RATE_OF_TOKENS):
+        assert measure(each, counts, SPAN) == NoData(
+            "no scrape showed the server after the window's start"
+        )

@@ -41,8 +41,8 @@ def measure(
     (``min_requests`` overrides how many) are no data. ``confidence`` is that of the interval that
     sampling leaves open.
     """
-    if counts.instances == 0:
-        return NoData("the selector matched no series of this server's metrics in the window")
+    if unseen := _unseen(counts, window[0]):
+        return unseen
     if sli.signal is Signal.THROUGHPUT:
         return _throughput(counts, window)
     histogram = counts.histograms.get(sli.signal.value)
@@ -70,6 +70,14 @@ def measure_base(
     if not 0 <= estimate.value < math.inf:
         return NoData(f"the {statistic} of {signal} came out as {estimate.value}")
     return estimate
+
+
+def _unseen(counts: WindowCounts, start: float) -> NoData | None:
+    if counts.instances == 0:
+        return NoData("the selector matched no series of this server's metrics in the window")
+    if counts.observed_end is not None and counts.observed_end <= start:
+        return NoData("no scrape showed the server after the window's start")
+    return None
 
 
 def _throughput(counts: WindowCounts, window: tuple[float, float]) -> Estimate | NoData:

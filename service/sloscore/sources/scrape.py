@@ -161,7 +161,9 @@ class ScrapeSource:
         except UnicodeDecodeError as error:
             raise SourceError(f"the page at {url} is not UTF-8: {error}", kind="decode") from error
         except (aiohttp.ClientError, OSError) as error:
-            raise SourceError(f"cannot scrape {url}: {error}", kind="unreachable") from error
+            cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
+            reason = (isinstance(cause, OSError) and cause.strerror) or str(cause) or repr(cause)
+            raise SourceError(f"cannot scrape {url}: {reason}", kind="unreachable") from error
 
     async def _get(self, url: str) -> tuple[str, str]:
         if self._session is None:
