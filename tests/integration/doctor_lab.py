@@ -5,7 +5,7 @@ import re
 import time
 import urllib.parse
 import urllib.request
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from itertools import islice
@@ -120,3 +120,30 @@ def scraped_times(prometheus: PrometheusProcess, jobs: str, targets: int, scrape
             return
         assert time.monotonic() < deadline, result
         time.sleep(0.1)
+
+
+SUMMARY = f"# TYPE {LATENCY} summary\n{LATENCY}_sum 1\n{LATENCY}_count 1\n".encode()
+BROKEN = b"no exposition\n"
+# The pages of the instances of each job.
+JOBS: Mapping[str, Sequence[Page]] = {
+    "healthy": [loaded()],
+    "replicas": [loaded(), loaded()],
+    "half-down": [loaded(), fixed(BROKEN)],
+    "all-down": [fixed(BROKEN)],
+    "ended": [up_to(2, loaded(model="ended"))],
+    "differing": [loaded(), loaded(latency=[1.0, 4.0, 5.0, 6.0, 10.0])],
+    "models": [loaded(), loaded(model="n")],
+    "no-ttft": [loaded(leave_out=TTFT)],
+    "part-ttft": [loaded(), loaded(leave_out=TTFT)],
+    "summary": [both(loaded(leave_out=LATENCY), SUMMARY)],
+    "no-sum": [loaded(leave_out=f"^{LATENCY}_sum")],
+    "empty": [fixed(b"")],
+    "sglang": [loaded("sglang")],
+    "gateway": [loaded(), loaded("sglang")],
+    "flaky": [failing_at({1, 2}, loaded())],
+    "idle": [loaded(requests=0)],
+    "slow": [loaded(requests=1)],
+    "twice": [loaded()],
+    "north": [loaded(model="shared")],
+    "south": [loaded(model="shared")],
+}

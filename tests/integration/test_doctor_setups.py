@@ -3,22 +3,11 @@
 import json
 import shlex
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
-from tests.integration.doctor_lab import (
-    LATENCY,
-    TTFT,
-    Page,
-    both,
-    failing_at,
-    fixed,
-    loaded,
-    scraped_times,
-    served,
-    up_to,
-)
+from tests.integration.doctor_lab import JOBS, LATENCY, TTFT, scraped_times, served
 from tests.integration.service import until
 
 from sloscore.advice.doctor import Doctor
@@ -32,31 +21,6 @@ pytestmark = pytest.mark.prometheus
 
 PREFIX = "doctor-"
 SCRAPES = 5
-SUMMARY = f"# TYPE {LATENCY} summary\n{LATENCY}_sum 1\n{LATENCY}_count 1\n".encode()
-BROKEN = b"no exposition\n"
-# The pages of the instances of each job.
-JOBS: Mapping[str, Sequence[Page]] = {
-    "healthy": [loaded()],
-    "replicas": [loaded(), loaded()],
-    "half-down": [loaded(), fixed(BROKEN)],
-    "all-down": [fixed(BROKEN)],
-    "ended": [up_to(2, loaded(model="ended"))],
-    "differing": [loaded(), loaded(latency=[1.0, 4.0, 5.0, 6.0, 10.0])],
-    "models": [loaded(), loaded(model="n")],
-    "no-ttft": [loaded(leave_out=TTFT)],
-    "part-ttft": [loaded(), loaded(leave_out=TTFT)],
-    "summary": [both(loaded(leave_out=LATENCY), SUMMARY)],
-    "no-sum": [loaded(leave_out=f"^{LATENCY}_sum")],
-    "empty": [fixed(b"")],
-    "sglang": [loaded("sglang")],
-    "gateway": [loaded(), loaded("sglang")],
-    "flaky": [failing_at({1, 2}, loaded())],
-    "idle": [loaded(requests=0)],
-    "slow": [loaded(requests=1)],
-    "twice": [loaded()],
-    "north": [loaded(model="shared")],
-    "south": [loaded(model="shared")],
-}
 # All limits of it are bounds of vLLM.
 SLO: Mapping[str, Any] = {
     "latency": {"p90": {"threshold": 5.0, "hard_fail": True, "fail_ratio": 1.0}},

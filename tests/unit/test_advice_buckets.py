@@ -125,6 +125,11 @@ def test_a_threshold_is_a_bound_to_its_last_digit(threshold: float) -> None:
     assert threshold in (bounds or stock)
 
 
+def test_a_bound_next_to_a_threshold_does_not_tell_it() -> None:
+    (placed,) = advice(slo=p90(math.nextafter(5.0, 6.0))).limits
+    assert str(placed.bucket) == "(5, 10]"
+
+
 def test_vllm_takes_one_json_of_those_families_that_change() -> None:
     slo = {
         "latency": {"p50": {"threshold": 2.0}, "p90": {"threshold": 4.0}},

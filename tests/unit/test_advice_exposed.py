@@ -108,6 +108,15 @@ def test_the_server_is_the_one_that_is_named_unless_another_is_there(
     assert (preset is None) is (severity is Severity.CRITICAL)
 
 
+def test_metrics_of_the_task_s_own_are_looked_for_whatever_else_is_there() -> None:
+    task = task_of(server=None, metrics={"latency": {"names": ["mine"], "unit": "s"}})
+    preset, finding = find_preset(task, VLLM_NAMES)
+    assert (preset is None, finding.severity) == (False, Severity.OK)
+    facts = facts_of(server=None, metrics={"latency": {"names": ["mine"], "unit": "s"}})
+    (missing,) = check_metrics(facts)
+    assert missing.found.startswith("mine is not exposed. There are vllm:")
+
+
 def test_what_every_target_shows_tells_nothing() -> None:
     assert telling({"up", "scrape_samples_scraped", "ALERTS", "vllm:a", "uptime"}) == {
         "vllm:a",

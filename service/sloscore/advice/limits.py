@@ -88,7 +88,7 @@ def hard_bound(slo: Slo) -> float:
     limit = hard_limit(slo)
     for digits in range(1, _ALL_DIGITS + 1):
         short = float(f"{limit:.{digits}g}")
-        if short > slo.threshold and is_at_hard_limit(short, slo):
+        if is_at_hard_limit(short, slo):
             return short
     return limit
 
