@@ -89,7 +89,9 @@ def _check_target(url: str) -> str:
         parts.port  # noqa: B018  reading the port is what checks it
     except ValueError as error:
         raise ValueError(f"is no URL: {error}") from None
-    if parts.scheme not in {"http", "https"} or not host or user is not None or not url.isascii():
+    if user is not None:
+        raise ValueError("must not hold credentials, which end up in logs and in the store")
+    if parts.scheme not in {"http", "https"} or not host or not url.isascii():
         raise ValueError(f'{url!a} is no URL like "http://10.0.0.5:8000/metrics"')
     return url
 
