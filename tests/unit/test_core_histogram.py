@@ -99,6 +99,12 @@ def test_milliseconds_become_seconds() -> None:
     assert data == Histogram((0.5, INF), (1, 2), 2.5)
 
 
+@pytest.mark.parametrize("milliseconds", [1, 3, 7, 9, 13, 35, 1001, 123457])
+def test_a_bound_in_milliseconds_meets_its_threshold_in_seconds(milliseconds: int) -> None:
+    data = Histogram((float(milliseconds), INF), (1, 2), 2500).scaled(0.001)
+    assert data.bounds[0] == float(f"{milliseconds}e-3")
+
+
 values = st.lists(st.floats(0, 30), min_size=1, max_size=200)
 ALL_BOUNDS = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, INF)
 

@@ -162,6 +162,12 @@ def test_series_of_a_server_that_is_down_by_now_are_left_out() -> None:
     assert (sample.up, sample.time, sample.histograms) == (False, 990.0, {})
 
 
+def test_the_mere_time_of_a_series_that_has_ended_is_no_torn_histogram() -> None:
+    sample = only(snapshot([*alive(990, up=0, start=None), time_of("a:ttft_count", 990)]))
+
+    assert (sample.up, sample.histograms) == (False, {})
+
+
 def test_up_and_process_start_of_an_older_scrape_are_not_of_this_one() -> None:
     sample = only(snapshot([*alive(975), *ttft(990)]))
 

@@ -63,7 +63,8 @@ class Histogram:
         """The same histogram in another unit: 0.001 takes milliseconds to seconds."""
         if factor == 1:
             return self
-        bounds = tuple(bound * factor for bound in self.bounds)
+        # 9 ms are 0.009 s, not 0.009000000000000001: a threshold has to meet its bound.
+        bounds = tuple(float(f"{bound * factor:.15g}") for bound in self.bounds)
         return Histogram(bounds, self.cumulative, self.sum * factor, self.layout)
 
     def minus(self, earlier: "Histogram") -> "Histogram":

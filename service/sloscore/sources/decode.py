@@ -211,7 +211,9 @@ class _SnapshotDecoder:
         oldest = scrape.time - _SAME_SCRAPE_MS
         for same in families:
             for labels, series in list(same.items()):
-                if series.time is not None and series.time < oldest:
+                is_old = series.time is not None and series.time < oldest
+                # VictoriaMetrics tells the time of a series that is marked as ended.
+                if is_old or series.is_bare:
                     del same[labels]
         if up is not None and up[0] >= oldest:
             scrape.up = up[1] == 1

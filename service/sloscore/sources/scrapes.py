@@ -31,6 +31,12 @@ class Series:
     value: float | None = None
     native: Mapping[str, Any] | None = None
 
+    @property
+    def is_bare(self) -> bool:
+        """Whether nothing but its time was shown, as of a series that has just ended."""
+        parts = (self.sum, self.count, self.value, self.native)
+        return not self.buckets and all(part is None for part in parts)
+
 
 @dataclass(slots=True)
 class Scrape:
