@@ -9,7 +9,7 @@ from sloscore.cli.exits import FAILED, NO_DATA, OK
 from sloscore.cli.options import pairs, prometheus_settings, read_settings
 
 if TYPE_CHECKING:
-    from sloscore.settings import PrometheusSettings
+    from sloscore.settings import PrometheusSettings, ScrapeSettings
     from sloscore.spec.model import TaskSpec
     from sloscore.wire import Report, ScoreRequest
 
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
 @click.option(
     "--config",
     type=click.Path(path_type=Path),
-    help="The service's settings: how to reach Prometheus.",
+    help="The service's settings: how to reach Prometheus, and how to scrape.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.pass_context
@@ -90,8 +90,10 @@ def score(  # noqa: PLR0913  an option each
     )
     spec = load_task(task)
     if target and duration:
-        spec = spec.model_copy(update={"server": server or spec.server})
-        report = _score_target(spec, target, duration)
+        spec = spec.model_copy(
+            update={"server": server or spec.server, "selector": selector or spec.selector}
+        )
+        report = _score_target(spec, target, duration, read_settings(config).scrape)
         _show(ctx, report, as_json=as_json)
     data: dict[str, object] = {"slo": spec.slo, "objective": spec.objective}
     if start and end:
@@ -140,12 +142,13 @@ def _show(ctx: click.Context, report: "Report", *, as_json: bool) -> NoReturn:
     ctx.exit({"FAILED": FAILED, "NO_DATA": NO_DATA}.get(report.status, OK))
 
 
-def _score_target(task: "TaskSpec", url: str, duration: str) -> "Report":
+def _score_target(
+    task: "TaskSpec", url: str, duration: str, settings: "ScrapeSettings"
+) -> "Report":
     import asyncio
 
     from sloscore.evaluation.direct import score_for
     from sloscore.evaluation.plan import plan_target
-    from sloscore.settings import ScrapeSettings
     from sloscore.sources.scrape import ScrapeSource
     from sloscore.spec.loader import validate
     from sloscore.wire import Scraping
@@ -154,7 +157,7 @@ def _score_target(task: "TaskSpec", url: str, duration: str) -> "Report":
     plan = plan_target(task, scraping.target, min(1.0, scraping.duration))
 
     async def run() -> "Report":
-        source = ScrapeSource(ScrapeSettings())
+        source = ScrapeSource(settings)
         try:
             return await score_for(source, plan, scraping.duration)
         finally:

@@ -188,7 +188,9 @@ class ScrapeSource:
             is_bounded = answer.content_length is not None or "Transfer-Encoding" in answer.headers
             if body and not is_bounded and not body.endswith(b"\n"):
                 # Nothing but its last line tells that a connection's end is not the page's.
-                raise SourceError(f"the page at {url} is cut off", kind="decode")
+                raise SourceError(
+                    f"the page at {url} is cut off: its last line has no end", kind="decode"
+                )
             return body.decode(), answer.content_type
 
 
