@@ -15,6 +15,7 @@ _COMMANDS = {
     "check": "Validate task files.",
     "demo": "See it at work: simulated servers, a real Prometheus, three scored experiments.",
     "doctor": "Examine a set-up before anyone relies on it.",
+    "rules": "Write SLOs as rules that Prometheus evaluates without the service.",
     "score": "Score numbers, or a past window of a deployment.",
     "serve": "Run the service.",
     "simulate": "Run a simulated inference server.",

@@ -34,7 +34,7 @@ def load_model(model: type[Model], path: str | Path) -> Model:
 
     Raises SpecError with a sentence for each mistake.
     """
-    return parse_model(model, _read(Path(path)), str(path))
+    return parse_model(model, read_file(path), str(path))
 
 
 def parse_model(model: type[Model], text: str, name: str) -> Model:
@@ -81,7 +81,9 @@ def _validated(
         raise spec_error(sentences, more) from None
 
 
-def _read(path: Path) -> str:
+def read_file(path: str | Path) -> str:
+    """The text of a file of bounded size; raises SpecError where it cannot be read or is not UTF-8."""
+    path = Path(path)
     try:
         with path.open("rb") as file:
             raw = file.read(MAX_BYTES + 1)

@@ -1,0 +1,131 @@
+"""PromQL for what a deployment counted in a window, with nothing left where nothing was counted."""
+
+from collections.abc import Sequence
+
+from sloscore.core.objective import Signal
+from sloscore.core.samples import Family, FamilyKind, Labels
+from sloscore.generate.deployment import Deployment, Indicator
+from sloscore.generate.text import Span, either, indented, plain
+from sloscore.promql_text import matcher
+
+# What a value past the last bound is above it, at the least: VictoriaMetrics keeps 12 digits.
+_JUST_ABOVE = "1.000000000004"
+# Drops NaN, which no comparison would ever find to be over a limit.
+_IS_NUMBER = ">= 0"
+_INFINITY = matcher("le", ["+Inf"])
+_FINITE = matcher("le", ["+Inf"], negated=True)
+
+
+class Counts:
+    """What the series of a deployment counted over a window; ``function`` is increase or rate."""
+
+    def __init__(self, selector: Labels, window: Span, function: str = "increase") -> None:
+        self._selector = [matcher(label, [value]) for label, value in selector]
+        self._window = window
+        self._function = function
+
+    def requests(self, family: Family) -> str:
+        """Requests that a family saw."""
+        if family.kind is FamilyKind.COUNTER:
+            return self.total(family)
+        return f"sum({self._growth(family, '_bucket', _INFINITY)})"
+
+    def buckets(self, family: Family) -> str:
+        """The histogram of all instances."""
+        return f"sum by (le) ({self._growth(family, '_bucket')})"
+
+    def up_to(self, family: Family, bounds: Sequence[str]) -> str:
+        """Requests at or under a bucket bound, by all spellings of its ``le``."""
+        return f"sum({self._growth(family, '_bucket', matcher('le', bounds))})"
+
+    def below_infinity(self, family: Family) -> str:
+        """Requests at or under the last finite bound."""
+        return f"max(sum by (le) ({self._growth(family, '_bucket', _FINITE)}))"
+
+    def sum(self, family: Family) -> str:
+        """Sum of all values of a histogram."""
+        return f"sum({self._growth(family, '_sum')})"
+
+    def total(self, family: Family) -> str:
+        """What a counter counted."""
+        return f"sum({self._growth(family, '')})"
+
+    def _growth(self, family: Family, suffix: str, *more: str) -> str:
+        """Growth of each series, of the first spelling that an instance shows."""
+        matchers = [
+            *self._selector,
+            *(matcher(label, values) for label, values in family.match),
+            *(matcher(label, values, negated=True) for label, values in family.unless),
+            *more,
+        ]
+        spellings = [
+            f"{self._function}({_series(name + suffix, matchers)}[{self._window.text}])"
+            for name in family.names
+        ]
+        return " or on (job, instance) ".join(spellings)
+
+
+def value_of(deployment: Deployment, indicator: Indicator, window: Span) -> str:
+    """The value of an SLI over the window, and nothing where it has none."""
+    counts = Counts(deployment.selector, window)
+    if indicator.sli.signal is Signal.THROUGHPUT:
+        return _throughput(counts, indicator.family, deployment.counted, window)
+    if indicator.sli.quantile is None:
+        return _mean(counts, indicator)
+    return _quantile(counts, indicator, indicator.sli.quantile)
+
+
+def requests_in(deployment: Deployment, window: Span) -> str:
+    """Requests that finished in the window, 0 where there are no series."""
+    return f"{_most(Counts(deployment.selector, window), deployment.counted)}\nor\nvector(0)"
+
+
+def _quantile(counts: Counts, indicator: Indicator, q: float) -> str:
+    """The quantile, if there are enough requests.
+
+    Where it lies past the last bucket bound it is told only if that bound is past the threshold.
+    """
+    family = indicator.family
+    seen = counts.requests(family)
+    value = f"histogram_quantile({q!r}, {counts.buckets(family)}){_scale(family)}"
+    told = either(
+        [
+            f"{value}\nand\n{q!r} * {seen} <= {counts.below_infinity(family)}",
+            f"{value} * {_JUST_ABOVE} > {plain(indicator.slo.threshold)}",
+        ]
+    )
+    return f"(\n{indented(told)}\n)\nand\n{seen} >= {indicator.min_requests}"
+
+
+def _mean(counts: Counts, indicator: Indicator) -> str:
+    family = indicator.family
+    enough = f"({counts.requests(family)} >= {indicator.min_requests})"
+    return f"{counts.sum(family)}{_scale(family)}\n/ {enough}\n{_IS_NUMBER}"
+
+
+def _throughput(counts: Counts, tokens: Family, counted: Sequence[Family], window: Span) -> str:
+    """Tokens a second; none are no value where there were no requests, either."""
+    total = counts.total(tokens)
+    served = f"{total} > 0\nor\n{_most(counts, counted)} > 0"
+    rate = f"{total} / {plain(window.seconds)}\n{_IS_NUMBER}"
+    return f"{rate}\nand\n(\n{indented(served)}\n)"
+
+
+def _most(counts: Counts, families: Sequence[Family]) -> str:
+    """The largest count of the families that there is."""
+    most, *others = (counts.requests(family) for family in families)
+    for other in others:
+        most = f"({most} > {other} or {other} or {most})"
+    return most
+
+
+def _series(name: str, matchers: Sequence[str]) -> str:
+    """A selector; a name that could be a word of PromQL, such as inf, stands among the labels."""
+    if "_" in name or ":" in name:
+        return f"{name}{{{','.join(matchers)}}}"
+    return f"{{{','.join([matcher('__name__', [name]), *matchers])}}}"
+
+
+def _scale(family: Family) -> str:
+    """What takes a value to seconds: 9 ms / 1000 are 0.009 s, 9 ms * 0.001 a little more."""
+    return "" if family.scale == 1 else f" / {round(1 / family.scale)}"
