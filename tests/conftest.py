@@ -1,5 +1,6 @@
 """What the tests share: a real Prometheus."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +21,17 @@ SCRAPE_INTERVAL = 0.5
 def prometheus_binary() -> Path:
     """The Prometheus of this machine, or of SLOSCORE_PROMETHEUS, or one that apt downloads."""
     return ensure_prometheus()
+
+
+@pytest.fixture(scope="session")
+def promtool(prometheus_binary: Path) -> Path:
+    """The promtool that comes with the Prometheus under test: promtool-3.5 with prometheus-3.5."""
+    places = (prometheus_binary, prometheus_binary.resolve())
+    beside = [path.with_name(path.name.replace("prometheus", "promtool")) for path in places]
+    found = next((path for path in beside if path.exists()), shutil.which("promtool"))
+    if found is None:
+        pytest.skip("this Prometheus came without a promtool: apt install promtool")
+    return Path(found)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,90 @@
+"""Generated rules under promtool: what Prometheus accepts, and what fires when."""
+
+import re
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from tests.golden.rules.cases import CASES
+from tests.golden.rules.cases import PLACE as GOLDEN
+
+pytestmark = pytest.mark.prometheus
+
+CASE_FILES = Path(__file__).parents[1] / "promtool" / "generated"
+# Names and labels of a firing alert, but for its name as a series.
+_LABEL = re.compile(r'(\w+)="([^"]*)"')
+
+Labels = frozenset[tuple[str, str]]
+
+
+def promtool_says(promtool: Path, *arguments: str | Path) -> tuple[int, str]:
+    command = [str(promtool), *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    return done.returncode, done.stdout + done.stderr
+
+
+def documents(name: str) -> list[Any]:
+    return [one for one in yaml.safe_load_all((GOLDEN / name).read_text("utf-8")) if one]
+
+
+def rule_files(place: Path) -> Iterator[Path]:
+    """Each golden file, and the spec of each Kubernetes object, as a rule file of its own."""
+    for name in CASES:
+        if "kubernetes" not in name:
+            yield GOLDEN / name
+            continue
+        for number, document in enumerate(documents(name)):
+            path = place / f"{number}-{name}"
+            path.write_text(yaml.safe_dump(document["spec"]), encoding="utf-8")
+            yield path
+
+
+def test_prometheus_accepts_every_rule_file(promtool: Path, tmp_path: Path) -> None:
+    files = list(rule_files(tmp_path))
+    assert len(files) > len(CASES)
+    code, said = promtool_says(promtool, "check", "rules", "--lint=all", "--lint-fatal", *files)
+    assert code == 0, said
+
+
+@pytest.mark.parametrize("cases", sorted(path.name for path in CASE_FILES.glob("*.yml")))
+def test_rules_record_and_alerts_fire_as_the_cases_say(promtool: Path, cases: str) -> None:
+    code, said = promtool_says(promtool, "test", "rules", CASE_FILES / cases)
+    assert code == 0, said
+
+
+def alerts_of(name: str) -> set[Labels]:
+    """The labels of every alert in a golden file."""
+    return {
+        frozenset({"alertname": rule["alert"], **rule["labels"]}.items())
+        for document in documents(name)
+        for group in document["groups"]
+        for rule in group["rules"]
+        if "alert" in rule
+    }
+
+
+def firing(test: Mapping[str, Any]) -> Iterator[set[Labels]]:
+    """The alerts that a case expects at each time at which it looks at all of them."""
+    for asked in test["promql_expr_test"]:
+        if asked["expr"] == 'ALERTS{alertstate="firing"}':
+            shown = [_LABEL.findall(one["labels"]) for one in asked.get("exp_samples", ())]
+            yield {frozenset(pair for pair in one if pair[0] != "alertstate") for one in shown}
+
+
+def test_each_alert_on_the_documents_slos_is_made_to_fire_and_not_to() -> None:
+    fired: set[Labels] = set()
+    silent: set[Labels] = set()
+    everything = alerts_of("chat.yml")
+    for path in CASE_FILES.glob("*.yml"):
+        loaded = yaml.safe_load(path.read_text("utf-8"))
+        if loaded["rule_files"] == ["../../golden/rules/chat.yml"]:
+            for test in loaded["tests"]:
+                for seen in firing(test):
+                    fired |= seen
+                    silent |= everything - seen
+    assert len(everything) == 22
+    assert fired == everything
+    assert silent == everything
