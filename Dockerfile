@@ -5,6 +5,8 @@ WORKDIR /src
 RUN ["python", "-m", "venv", "/opt/sloscore"]
 COPY pyproject.toml README.md LICENSE ./
 COPY service ./service
+# The package links to them.
+COPY docs/runbooks ./docs/runbooks
 RUN ["/opt/sloscore/bin/pip", "wheel", "--no-cache-dir", "--disable-pip-version-check", "--wheel-dir", "/wheels", "."]
 RUN ["/opt/sloscore/bin/pip", "install", "--no-cache-dir", "--disable-pip-version-check", "--no-index", "--find-links", "/wheels", "sloscore"]
 

@@ -12,7 +12,7 @@ MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup demo serve test lint format types imports unit integration test-prometheus-3 bench clean
+.PHONY: help setup demo serve test lint format types imports unit integration test-prometheus-3 bench alerts clean
 
 help: ## Show this list
 	@echo "Usage: make TARGET [ARGS=\"options for its tool\"] [PYTHON=python3.12]"; echo
@@ -75,6 +75,9 @@ test-prometheus-3: $(STAMP) ## Run the integration tests on Prometheus 3 (from D
 bench: $(STAMP) ## Run the benchmarks whose figures the README quotes
 	@set -- bench/bench_*.py; [ -e "$$1" ] || $(call fail,there is no bench/bench_*.py to run); \
 	for script in "$$@"; do echo "==> $$script"; $(BIN)/python "$$script" $(ARGS) || exit 1; done
+
+alerts: $(STAMP) ## Make rules/sloscore-alerts.yml anew from service/sloscore/alerting
+	@$(BIN)/python -m sloscore.alerting --write rules/sloscore-alerts.yml
 
 clean: ## Remove .venv, caches and build products
 	@rm -rf .venv build dist .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

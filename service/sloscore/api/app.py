@@ -2,10 +2,11 @@
 
 from aiohttp import web
 
-from sloscore.api import experiments, page, scores, status
+from sloscore.api import experiments, page, runbook, scores, status
 from sloscore.api.auth import require_token
 from sloscore.api.context import CONTEXT, Context
 from sloscore.api.problems import problems
+from sloscore.conventions import RUNBOOKS_PATH
 
 _SCORE = "/api/v1/score"
 _HEADERS = {
@@ -29,6 +30,7 @@ def make_app(context: Context, token: str | None) -> web.Application:
         [
             web.get("/", page.show),
             web.get("/page.css", page.style),
+            web.get(RUNBOOKS_PATH + "/{page}", runbook.show),
             web.get("/openapi.json", status.openapi),
             web.get("/metrics", status.metrics),
             web.get("/-/healthy", status.healthy),
