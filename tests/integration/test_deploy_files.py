@@ -10,12 +10,16 @@ from typing import Any
 
 import pytest
 import yaml
+from tests.integration.alertmanager import amtool_beside
 
 from sloscore import conventions as names
+from sloscore.alerting.render import render
 from sloscore.simulate.fetch import ensure_prometheus
 
+pytest_plugins = ["tests.integration.alertmanager_fixtures"]
+
 ROOT = Path(__file__).parents[2]
-RULES = ROOT / "rules" / "sloscore.yml"
+RULES = ROOT / "rules" / "sloscore-alerts.yml"
 COMPOSE = ROOT / "docker-compose.yml"
 TOKEN = "a-token-for-this-test-only"
 
@@ -88,7 +92,8 @@ def test_alert_asks_for_metrics_that_the_service_exports(alert: dict[str, Any]) 
 @pytest.mark.parametrize("alert", alerts(), ids=lambda alert: alert["alert"])
 def test_alert_tells_its_severity_and_what_to_do(alert: dict[str, Any]) -> None:
     assert alert["labels"]["severity"] in {"warning", "critical"}
-    assert alert["annotations"].keys() == {"summary", "description"}
+    told = {"summary", "description", "action", "link", "runbook_url"}
+    assert alert["annotations"].keys() == told
 
 
 @pytest.mark.parametrize("cases", ["experiments.yml", "service.yml"])
@@ -98,15 +103,13 @@ def test_alerts_fire_when_they_should_and_only_then(promtool: Path, cases: str) 
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_every_alert_is_made_to_fire_in_the_promtool_cases() -> None:
-    fired = {
-        case["alertname"]
-        for path in (ROOT / "tests" / "promtool").glob("*.yml")
-        for test in yaml.safe_load(path.read_text())["tests"]
-        for case in test["alert_rule_test"]
-        if case.get("exp_alerts")
-    }
-    assert {alert["alert"] for alert in alerts()} == fired
+def test_every_alert_is_made_to_fire_and_not_to_in_the_promtool_cases() -> None:
+    fired: dict[bool, set[str]] = {True: set(), False: set()}
+    for path in (ROOT / "tests" / "promtool").glob("*.yml"):
+        for test in yaml.safe_load(path.read_text())["tests"]:
+            for case in test.get("alert_rule_test", ()):
+                fired[bool(case.get("exp_alerts"))].add(case["alertname"])
+    assert fired[True] == fired[False] == {alert["alert"] for alert in alerts()}
 
 
 @pytest.mark.prometheus
@@ -116,12 +119,35 @@ def test_prometheus_accepts_the_rules_and_its_configuration(promtool: Path) -> N
         assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_alertmanager_accepts_its_configuration() -> None:
-    amtool = shutil.which("amtool")
+@pytest.mark.prometheus
+def test_queries_of_the_runbooks_are_valid_and_ask_for_what_is_exported(
+    promtool: Path, tmp_path: Path
+) -> None:
+    pages = (ROOT / "docs" / "runbooks").glob("*.md")
+    queries = [
+        query
+        for page in sorted(pages)
+        for query in re.findall(r"```promql\n(.*?)```", page.read_text(), re.DOTALL)
+    ]
+    assert set().union(*map(metrics_in, queries)) <= EXPORTED
+    rules = [{"record": f"query:{n}", "expr": query} for n, query in enumerate(queries)]
+    path = tmp_path / "queries.yml"
+    path.write_text(yaml.safe_dump({"groups": [{"name": "runbooks", "rules": rules}]}))
+    done = run(promtool, "check", "rules", path)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_rules_are_those_that_are_generated() -> None:
+    assert RULES.read_text() == render(), "run: make alerts"
+
+
+def test_alertmanager_accepts_its_configuration(alertmanager_binary: Path) -> None:
+    amtool = amtool_beside(alertmanager_binary)
     if amtool is None:
-        pytest.skip("there is no amtool here: apt install prometheus-alertmanager")
+        pytest.skip(f"there is no amtool beside {alertmanager_binary}, nor on PATH")
     done = run(amtool, "check-config", ROOT / "deploy" / "alertmanager.yml")
     assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 inhibit rules" in done.stdout
 
 
 def test_compose_publishes_ports_on_the_loopback_address_only() -> None:
@@ -156,6 +182,13 @@ def test_compose_refuses_to_start_without_a_token(compose: list[str], tmp_path: 
     done = run(*compose, "--env-file", empty, "-f", COMPOSE, "config", env=env)
     assert done.returncode != 0
     assert "set SLOSCORE_TOKEN to a long random string" in done.stderr
+
+
+def test_image_is_built_with_the_pages_that_the_package_links_to() -> None:
+    linked = (ROOT / "service" / "sloscore" / "api" / "runbooks").resolve().relative_to(ROOT)
+    build = (ROOT / "Dockerfile").read_text().partition("pip")[0]
+    assert f"COPY {linked} ./{linked}\n" in build
+    assert f"!{linked}\n" in (ROOT / ".dockerignore").read_text()
 
 
 def test_image_runs_as_a_numeric_user_and_without_a_shell() -> None:
