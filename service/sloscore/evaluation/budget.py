@@ -39,7 +39,7 @@ def judged(states: Mapping[State, int]) -> int:
 
 def budget_of(task: TaskSpec, states: Mapping[State, int]) -> Budget | None:
     """The budget that a task file gives, spent by the task's experiments; None without one."""
-    spec = task.slo and task.slo.violation_budget
+    spec = None if task.slo is None else task.slo.violation_budget
     if spec is None:
         return None
     violations = states.get(State.FAILED, 0)
