@@ -115,6 +115,17 @@ def requests_to_tell(share: float, q: float, confidence: float) -> int | None:
     return math.ceil(z**2 * q * (1 - q) / distance**2 + 1 / distance)
 
 
+def binomial_at_most(count: int, m: int, p: float) -> float:
+    """The probability that at most m of ``count`` happen, each with probability p."""
+    if m >= count:
+        return 1.0
+    if m <= count * p:
+        return _sum_downwards(count, m, p, _binomial(count, m, p))
+    # From the far side, where the terms fall from the first on.
+    rest = count - m - 1
+    return 1 - _sum_downwards(count, rest, 1 - p, _binomial(count, rest, 1 - p))
+
+
 def _largest_within(count: int, p: float, tail: float) -> int:
     """The largest m for which at most m of ``count`` have a probability within ``tail``, or -1."""
     spread = math.sqrt(count * p * (1 - p))

@@ -12,6 +12,7 @@ from sloscore.errors import SpecError
 from sloscore.spec.model import OptimizationSpec, TaskSpec
 from sloscore.spec.preset import families_for
 from sloscore.spec.slo import SloSpec
+from sloscore.spec.stop import EarlyStopSpec
 from sloscore.wire import Registration, ScoreRequest
 
 _NO_SELECTOR = (
@@ -29,6 +30,7 @@ class Rules:
     confidence: float = DEFAULT_CONFIDENCE
     hard_fail_on: HardFailOn = HardFailOn.ESTIMATE
     min_requests: int | None = None
+    early_stop: EarlyStopSpec | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,14 @@ def rules_of(slo: SloSpec | None) -> Rules:
     """The rules in effect; without a section there is no SLO."""
     if slo is None:
         return Rules()
-    return Rules(slo.limits(), slo.steepness, slo.confidence, slo.hard_fail_on, slo.min_requests)
+    return Rules(
+        slo.limits(),
+        slo.steepness,
+        slo.confidence,
+        slo.hard_fail_on,
+        slo.min_requests,
+        slo.early_stop,
+    )
 
 
 def _plan(experiment: str | None, name: str | None, task: TaskSpec) -> Plan:

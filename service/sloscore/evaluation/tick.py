@@ -10,6 +10,7 @@ from sloscore.evaluation.plan import Plan
 from sloscore.evaluation.recognise import with_server_soon
 from sloscore.evaluation.replay import catch_up, open_window
 from sloscore.evaluation.report import report_failure, report_window
+from sloscore.evaluation.stop import EarlyStop
 from sloscore.experiments.window import WindowAccumulator
 from sloscore.sources.base import MetricSource, Snapshot
 from sloscore.wire import Report
@@ -34,11 +35,16 @@ class Live:
     window: WindowAccumulator | None = None
     busy: bool = False
     alone: bool = False
+    stop: EarlyStop | None = None
 
     @classmethod
     def of(cls, plan: Plan, load_start: float) -> "Live":
         """An experiment whose load began at this time; its window begins after the warm-up."""
-        return cls(plan, load_start + plan.warmup)
+        start = load_start + plan.warmup
+        rules = plan.rules
+        wanted = rules.early_stop
+        stop = None if wanted is None else EarlyStop(wanted, rules.limits, start)
+        return cls(plan, start, stop=stop)
 
     @property
     def target(self) -> Target:
@@ -118,7 +124,10 @@ def _take(
 ) -> Report | SourceError:
     try:
         window.feed(snapshot)
-        return report_window(live.plan, window.counts(), (live.start, None), now=now)
+        counts = window.counts()
+        report = report_window(live.plan, counts, (live.start, None), now=now)
+        decision = live.stop and live.stop.decide(counts, now)
+        return report.model_copy(update={"decision": decision}) if decision else report
     except ValueError as error:
         # What one server exposes must not cost the others of the batch their reports.
         return SourceError(f"the samples cannot be scored: {error}", kind="decode")

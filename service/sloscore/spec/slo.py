@@ -13,6 +13,7 @@ from sloscore.core.penalty import DEFAULT_FAIL_RATIO, DEFAULT_STEEPNESS, Slo
 from sloscore.core.sli import MEAN, RATE, Sli, parse_percentile
 from sloscore.core.verdict import HardFailOn
 from sloscore.settings import Duration
+from sloscore.spec.stop import EarlyStopSpec
 
 _PERCENTILE_LIKE = re.compile(r"p\d.*", re.DOTALL)
 # Angle brackets set a form's tag apart from keys: it is no part of a mistake's dotted path.
@@ -122,6 +123,7 @@ class SloSpec(BaseModel):
     steepness: float = Field(default=DEFAULT_STEEPNESS, gt=0)
     min_requests: int | None = Field(default=None, ge=1)
     warmup: Duration | None = None
+    early_stop: EarlyStopSpec | None = None
     confidence: float = Field(default=DEFAULT_CONFIDENCE, ge=0.5, lt=1)
     hard_fail_on: HardFailOn = Field(default=HardFailOn.ESTIMATE, strict=False)
     violation_budget: ViolationBudgetSpec | None = None

@@ -6,16 +6,23 @@ from pydantic import BaseModel, ConfigDict
 
 from sloscore.core.objective import Direction, Objective
 from sloscore.core.scoring import Status
+from sloscore.core.stopping import StopRule
 from sloscore.core.verdict import Severity, Uncertainty, Verdict
 from sloscore.wire.values import Document, Number, Time
 
 
 class Decision(Document):
-    """What a tuner should do now; ``confidence`` is the probability that it is right."""
+    """What a tuner should do now, and why.
+
+    ``confidence`` is what the advice to stop is right with at least; ``rule`` says whether it is
+    "certain" or rests on "evidence". ``saved_seconds`` is what it saves of the planned duration.
+    """
 
     action: Literal["continue", "stop"]
     reason: str
     confidence: float | None = None
+    rule: StopRule | None = None
+    saved_seconds: float | None = None
 
 
 class SliReport(Document):
