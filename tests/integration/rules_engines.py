@@ -36,14 +36,15 @@ class Row(NamedTuple):
 
 
 class Engine:
-    """A ruler that runs; ``freeze`` ends its scraping, where that can change results.
+    """A ruler that runs.
 
-    A rule of a ruler that ``lags`` sees what another one recorded an evaluation later.
+    One that ``extrapolates`` counts more or less by when its last scrape was. A rule of one that
+    ``lags`` sees what another one recorded an evaluation later.
     """
 
-    def __init__(self, url: str, freeze: Callable[[], None], *, lags: bool = False) -> None:
+    def __init__(self, url: str, *, extrapolates: bool, lags: bool) -> None:
         self.url = url
-        self.freeze = freeze
+        self.extrapolates = extrapolates
         self.lags = lags
 
     def ask(self, query: str, at: float | None = None) -> list[Row]:
@@ -106,13 +107,7 @@ def _prometheus(binary: Path, place: Path, rules: Sequence[Path], address: str) 
     process = PrometheusProcess(binary, place, SCRAPE_INTERVAL, rule_files=rules)
     process.add_targets(JOB, [address])
     with process:
-
-        def freeze() -> None:
-            process.remove_targets([address])
-            until(lambda: None if engine.ask("up") else True)
-
-        engine = Engine(process.url, freeze)
-        yield engine
+        yield Engine(process.url, extrapolates=True, lags=False)
 
 
 @contextmanager
@@ -124,7 +119,7 @@ def _victoria_metrics(
     config = {"global": {"scrape_interval": interval}, "scrape_configs": [job]}
     (place / "scrape.yml").write_text(yaml.safe_dump(config))
     here, alerts = (f"127.0.0.1:{_free_port()}" for _ in range(2))
-    engine = Engine(f"http://{here}", lambda: None, lags=True)
+    engine = Engine(f"http://{here}", extrapolates=False, lags=True)
     with ExitStack() as stack:
 
         def start(name: str, *command: str) -> ChildProcess:

@@ -33,6 +33,8 @@ BOUNDS = (
     (*(0.001 * 1.62**k for k in range(24)), INF),
 )
 RANDOM_CASES = 18
+# A name that needs every kind of escape.
+ODD = 'a "b" \\ { c }} .* \u00e9 \U0001f600'
 
 
 @dataclass(frozen=True)
@@ -63,15 +65,20 @@ class Case:
     first: Counted | None
     tokens: int = 0
 
+    @property
+    def label(self) -> str:
+        """The label of its series, which cannot all be printed."""
+        return f"{self.name}\u2028\n"
+
     def write(self, place: Path) -> Path:
         task = {
             "task_name": self.name,
             "optimization": {"objective": "maximize_throughput"},
             "metrics": METRICS,
-            "selector": {"case": self.name, "job": "lab"},
+            "selector": {"case": self.label, "job": "lab"},
             "slo": self.slo,
         }
-        path = place / f"{self.name}.json"
+        path = place / f"{len(list(place.iterdir()))}.json"
         path.write_text(json.dumps(task), encoding="utf-8")
         return path
 
@@ -80,6 +87,7 @@ class Case:
 class Page(Collector):
     cases: Sequence[Case]
     grown: bool = False
+    empty: bool = False
     scrapes: list[bool] = field(default_factory=list)
 
     def collect(self) -> Iterable[Metric]:
@@ -87,15 +95,17 @@ class Page(Collector):
         first = HistogramMetricFamily(FIRST, "Random.", labels=["case"])
         tokens = CounterMetricFamily(TOKENS, "Random.", labels=["case"])
         grown = self.grown
+        if self.empty:
+            return
         for case in self.cases:
             for family, counted in ((latency, case.latency), (first, case.first)):
                 if counted is not None:
                     buckets = zip(counted.bounds, counted.cumulative(grown=grown), strict=True)
                     shown = [("+Inf" if b == INF else repr(b), count) for b, count in buckets]
                     total = counted.before + (counted.sum if grown else 0.0)
-                    family.add_metric([case.name], shown, total)
+                    family.add_metric([case.label], shown, total)
             if case.latency is not None:
-                tokens.add_metric([case.name], 7 + (case.tokens if grown else 0))
+                tokens.add_metric([case.label], 7 + (case.tokens if grown else 0))
         self.scrapes.append(grown)
         yield from (latency, first, tokens)
 
@@ -135,6 +145,7 @@ def _special_cases() -> Iterator[Case]:
     idle = {**_p90(5.0, hard_fail=True), "ttft": _limit(1.0), "tpot": _limit(1.0)}
     yield one("no-traffic", idle, (5.0, 6.0), 0, 0, 0)
     yield one("met", _p90(5.0), (1.0, 5.0, 10.0), 95, 3, 2, 0)
+    yield one(ODD, _p90(5.0, hard_fail=True), (1.0, 5.0, 10.0), 50, 35, 15, 0)
     # Half of a count that is extrapolated is exact, and 9 ms are 0.009 s.
     milliseconds = Counted((5.0, 9.0, 20.0, INF), (30, 20, 50, 0), 900.0)
     median = {"ttft": _limit(0.009, statistic="p50")}

@@ -10,6 +10,7 @@ import pytest
 import yaml
 from tests.golden.rules.cases import CASES
 from tests.golden.rules.cases import PLACE as GOLDEN
+from tests.integration.rules_engines import binary_of
 
 pytestmark = pytest.mark.prometheus
 
@@ -20,8 +21,8 @@ _LABEL = re.compile(r'(\w+)="([^"]*)"')
 Labels = frozenset[tuple[str, str]]
 
 
-def promtool_says(promtool: Path, *arguments: str | Path) -> tuple[int, str]:
-    command = [str(promtool), *map(str, arguments)]
+def said_by(program: Path, *arguments: str | Path) -> tuple[int, str]:
+    command = [str(program), *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     return done.returncode, done.stdout + done.stderr
 
@@ -45,13 +46,20 @@ def rule_files(place: Path) -> Iterator[Path]:
 def test_prometheus_accepts_every_rule_file(promtool: Path, tmp_path: Path) -> None:
     files = list(rule_files(tmp_path))
     assert len(files) > len(CASES)
-    code, said = promtool_says(promtool, "check", "rules", "--lint=all", "--lint-fatal", *files)
+    code, said = said_by(promtool, "check", "rules", "--lint=all", "--lint-fatal", *files)
+    assert code == 0, said
+
+
+def test_vmalert_accepts_every_rule_file(tmp_path: Path, prometheus_binary: Path) -> None:
+    vmalert = binary_of("vmalert", prometheus_binary)
+    given = [f"-rule={path}" for path in rule_files(tmp_path)]
+    code, said = said_by(vmalert, "-dryRun", *given)
     assert code == 0, said
 
 
 @pytest.mark.parametrize("cases", sorted(path.name for path in CASE_FILES.glob("*.yml")))
 def test_rules_record_and_alerts_fire_as_the_cases_say(promtool: Path, cases: str) -> None:
-    code, said = promtool_says(promtool, "test", "rules", CASE_FILES / cases)
+    code, said = said_by(promtool, "test", "rules", CASE_FILES / cases)
     assert code == 0, said
 
 

@@ -43,6 +43,7 @@ def problems(*arguments: str | Path) -> list[str]:
         ({"slo": None}, "slo: is required: without a limit there is nothing to evaluate"),
         ({"server": None}, "server: is required: a ruler cannot recognise a server"),
         ({"server": None, "base_runtime": "ollama"}, "server: is required: a ruler cannot"),
+        ({"task_name": "{{ x }}"}, "task_name: must not hold {{, which rulers take for a template"),
         ({"server": "ollama"}, "server: must be one of dynamo, "),
         ({"server": "triton"}, "preset triton has no metric for latency: Triton keeps"),
         (

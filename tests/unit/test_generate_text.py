@@ -11,7 +11,7 @@ from prometheus_client.utils import floatToGoString
 
 from sloscore.generate.bounds import spellings
 from sloscore.generate.burn import BURN_RATES
-from sloscore.generate.rules import Alert, Group, Recording, literal
+from sloscore.generate.rules import Alert, Group, Recording
 from sloscore.generate.text import Span, plain
 from sloscore.generate.writing import Made, as_kubernetes, as_prometheus
 from sloscore.settings import parse_duration
@@ -79,13 +79,6 @@ def test_burn_rates_spend_what_the_workbook_says_of_a_budget_of_30_days() -> Non
     spent = [rate.factor * Decimal(rate.long.seconds) / month for rate in BURN_RATES]
     assert [f"{share * 100:.0f}%" for share in spent] == [rate.spent for rate in BURN_RATES]
     assert all(rate.long.seconds == 12 * rate.short.seconds for rate in BURN_RATES)
-
-
-@given(anything)
-def test_a_literal_holds_no_action_but_its_own(text: str) -> None:
-    # What a template makes of it: each action that is left gives the braces that it quotes.
-    assert literal(text).replace("{{`{{`}}", "{{") == text
-    assert "{{" not in literal(text).replace("{{`{{`}}", "")
 
 
 @given(printable, anything, anything)

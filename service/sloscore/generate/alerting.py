@@ -9,7 +9,7 @@ from sloscore.core.penalty import Slo
 from sloscore.core.sli import Sli
 from sloscore.generate.deployment import Deployment, Indicator
 from sloscore.generate.recording import judged
-from sloscore.generate.rules import Alert, literal
+from sloscore.generate.rules import Alert
 from sloscore.generate.text import Span, plain
 from sloscore.generate.verdicts import title_of
 
@@ -35,15 +35,14 @@ def alert(  # noqa: PLR0913  an alert is made of these
     hold: Span | None = None,
 ) -> Alert:
     """An alert on one SLI; in its texts, which are templates, ``{task}`` is the task's name."""
-    task = literal(deployment.task)
     labels = {
         names.LABEL_SEVERITY: severity,
-        names.LABEL_TASK: task,
+        names.LABEL_TASK: deployment.task,
         names.LABEL_SLI: sli.id,
         names.LABEL_WINDOW: window.text,
     }
     texts = {"summary": summary, "description": description}
-    annotations = {key: text.replace("{task}", task) for key, text in texts.items()}
+    annotations = {key: text.replace("{task}", deployment.task) for key, text in texts.items()}
     return Alert(name, expr, None if hold is None else hold.text, labels, annotations)
 
 

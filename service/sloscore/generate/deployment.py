@@ -72,6 +72,8 @@ def deployment_of(task: TaskSpec, file: str) -> Deployment:
 
 def _problems(task: TaskSpec, slo: SloSpec | None) -> list[str]:
     problems = []
+    if "{{" in task.task_name:
+        problems.append("task_name: must not hold {{, which rulers take for a template")
     if not task.selector:
         problems.append(
             "selector: is required: say which series are the deployment's by labels that they "

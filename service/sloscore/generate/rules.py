@@ -24,7 +24,7 @@ class Recording:
 class Alert:
     """A rule that fires once ``expr`` has given something for ``hold`` (a duration, or None).
 
-    Labels and annotations are templates of Go; ``literal`` takes text into one.
+    Labels and annotations are templates of Go.
     """
 
     name: str
@@ -65,8 +65,3 @@ def small_groups(
         )
         for number, start in enumerate(starts, start=1)
     )
-
-
-def literal(text: str) -> str:
-    """Text that a template gives as it is."""
-    return text.replace("{{", "{{`{{`}}")
