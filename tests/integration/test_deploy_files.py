@@ -14,7 +14,6 @@ from tests.integration.alertmanager import amtool_beside
 
 from sloscore import conventions as names
 from sloscore.alerting.render import render
-from sloscore.simulate.fetch import ensure_prometheus
 
 pytest_plugins = ["tests.integration.alertmanager_fixtures"]
 
@@ -62,16 +61,6 @@ def run(
     return subprocess.run(  # noqa: PLW1510 - each caller judges the exit code
         [str(part) for part in command], cwd=ROOT, env=env, capture_output=True, text=True
     )
-
-
-@pytest.fixture(scope="module")
-def promtool() -> Path:
-    """The promtool that comes with the Prometheus under test."""
-    beside = Path(ensure_prometheus()).resolve().with_name("promtool")
-    found = beside if beside.exists() else shutil.which("promtool")
-    if found is None:
-        pytest.skip("this Prometheus came without a promtool: apt install promtool")
-    return Path(found)
 
 
 @pytest.fixture

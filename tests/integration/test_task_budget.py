@@ -119,3 +119,11 @@ async def test_a_registration_with_an_impossible_budget_is_refused(
     assert answer.status == 422
     assert "task.slo.violation_budget" in answer.json["errors"][0]
     assert problem in answer.json["errors"][0]
+
+
+async def test_a_task_of_any_name_is_found_by_the_link_of_its_alert(tmp_path: Path) -> None:
+    async with serving(settings(tmp_path)) as api:
+        await api.register("one", task_of("a b/c"), selector={"instance": "x"})
+        # As urlquery and reReplaceAll write it in the rules.
+        answer = await api.get("/api/v1/tasks/a%20b%2Fc")
+    assert (answer.status, answer.json["task"]) == (200, "a b/c")
