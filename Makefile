@@ -12,7 +12,7 @@ MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup demo serve test lint format types imports unit integration test-prometheus-3 bench alerts clean
+.PHONY: help setup demo serve test lint format types imports unit integration test-prometheus-3 bench alerts dashboards clean
 
 help: ## Show this list
 	@echo "Usage: make TARGET [ARGS=\"options for its tool\"] [PYTHON=python3.12]"; echo
@@ -54,7 +54,7 @@ format: $(STAMP) ## Format all code in place (ruff)
 
 types: $(STAMP) ## Check types (mypy, strict)
 	@echo "==> Types: mypy"
-	@$(BIN)/mypy --no-error-summary $(wildcard service tests bench examples) || $(call fail,mypy found the problems above: correct the types)
+	@$(BIN)/mypy --no-error-summary $(wildcard service tests bench examples tools) || $(call fail,mypy found the problems above: correct the types)
 
 imports: $(STAMP) ## Check that imports point one way through the layers (import-linter)
 	@echo "==> Imports: import-linter"
@@ -79,7 +79,10 @@ bench: $(STAMP) ## Run the benchmarks whose figures the README quotes
 alerts: $(STAMP) ## Make rules/sloscore-alerts.yml anew from service/sloscore/alerting
 	@$(BIN)/python -m sloscore.alerting --write rules/sloscore-alerts.yml
 
+dashboards: $(STAMP) ## Make dashboards/*.json anew from tools/dashboards
+	@$(BIN)/python -m tools.dashboards
+
 clean: ## Remove .venv, caches and build products
 	@rm -rf .venv build dist .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
-	@find service tests bench -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+	@find service tests bench tools -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 	@rm -rf service/*.egg-info service/.mypy_cache

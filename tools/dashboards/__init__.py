@@ -1,0 +1,1 @@
+"""The Grafana dashboards: ``python -m tools.dashboards`` writes dashboards/*.json."""
