@@ -23,5 +23,5 @@ def sections() -> list[tuple[str, str]]:
 def test_a_shown_slo_section_is_valid(page: str, block: str) -> None:
     assert Path(page).suffix == ".md"
     # A page may show the part that it explains, without a limit.
-    limit = {"latency": {"p90": {"threshold": 1.0}}}
+    limit = {"latency": {"p90": {"threshold": 1.0, "hard_fail": True}}}
     assert validate(SloSpec, {**limit, **yaml.safe_load(block)["slo"]}).limits()
