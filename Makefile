@@ -12,7 +12,7 @@ MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup demo serve test lint format types imports unit integration test-prometheus-3 bench alerts dashboards clean
+.PHONY: help setup demo serve test lint format types imports unit integration test-prometheus-3 bench alerts dashboards golden clean
 
 help: ## Show this list
 	@echo "Usage: make TARGET [ARGS=\"options for its tool\"] [PYTHON=python3.12]"; echo
@@ -81,6 +81,9 @@ alerts: $(STAMP) ## Make rules/sloscore-alerts.yml anew from service/sloscore/al
 
 dashboards: $(STAMP) ## Make dashboards/*.json anew from tools/dashboards
 	@$(BIN)/python -m tools.dashboards
+
+golden: $(STAMP) ## Make the golden rule files of the tests anew (tests/golden/rules)
+	@$(BIN)/python -m tests.golden.rules.cases
 
 clean: ## Remove .venv, caches and build products
 	@rm -rf .venv build dist .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

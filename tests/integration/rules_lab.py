@@ -159,6 +159,8 @@ def _special_cases() -> Iterator[Case]:
     yield one("beyond-at-the-threshold", _p90(5.0), (2.5, 5.0), 0, 0, 100)
     yield one("beyond-under", _p90(5.5, hard_fail=True), (2.5, 5.0), 0, 0, 100)
     yield one("beyond-in-part", _p90(5.5), (2.5, 5.0), 85, 0, 15)
+    half = {"latency": {"p50": _limit(6.0)}}
+    yield one("at-the-last-bound", half, (2.5, 5.0), 20, 30, 50)
     yield one("no-finite-bucket", _p90(5.0), (), 100)
     yield one("too-few", _p90(5.0), (2.5, 5.0), 0, 4, 1)
     yield one("few-but-enough", {**_p90(5.0), "min_requests": 5}, (2.5, 5.0), 0, 4, 1)

@@ -145,3 +145,15 @@ def test_wrong_usage_ends_with_2_and_says_what_is_wrong(
     done = run(*arguments)
     assert done.exit_code == 2
     assert words in done.stderr
+
+
+def test_a_task_of_eleven_slis_fits_into_groups_that_mimir_takes(tmp_path: Path) -> None:
+    percentiles = {f"p{50 + n}": {"threshold": 5.0, "hard_fail": True} for n in range(11)}
+    done = run(written(tmp_path, slo={"latency": percentiles}))
+    groups = yaml.safe_load(done.stdout)["groups"]
+    assert max(len(group["rules"]) for group in groups) == 20
+    assert len({group["name"] for group in groups}) == len(groups)
+    recorded = {
+        r["labels"]["sli"] for g in groups for r in g["rules"] if "sli" in r.get("labels", {})
+    }
+    assert recorded == {f"latency_{name}" for name in percentiles}

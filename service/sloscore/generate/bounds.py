@@ -51,11 +51,11 @@ def spellings(bound: float) -> tuple[str, ...]:
     whole = whole.rstrip("0").rstrip(".") if "." in whole else whole
     _, digits, shift = exact.normalize().as_tuple()
     power = len(digits) - 1 + int(shift)
-    found = [whole] if "." in whole else [whole, f"{whole}.0"]
+    found = [whole, repr(bound)]
     if bound and not _SMALL <= power < _LARGE:
         rest = "".join(map(str, digits[1:]))
         found.append(f"{digits[0]}{'.' if rest else ''}{rest}e{power:+03d}")
-    return tuple(dict.fromkeys([*found, repr(bound)]))
+    return tuple(dict.fromkeys(found))
 
 
 def _metric(deployment: Deployment, indicator: Indicator) -> Metric:
