@@ -123,7 +123,7 @@ def _evaluations() -> Sequence[tuple[Panel, int]]:
         (
             lines(
                 "Failed evaluations",
-                "Evaluations that failed from one point to the next, by kind of error. Each is repeated.",
+                "Evaluations that failed from one point to the next, by kind of error. The next round tries again.",
                 [line(f"sum by (kind) ({since(_ERRORS, '$__rate_interval')})", "{{kind}}")],
             ).min(0),
             8,
@@ -188,7 +188,7 @@ def _experiments() -> Sequence[tuple[Panel, int]]:
     by_state = f"sum by (state) ({names.EXPERIMENTS_BY_STATE}{{{SERVICE}}})"
     alerts = cells(
         "Firing alerts",
-        "Alerts of rules/sloscore.yml that fire now.",
+        "Alerts of sloscore that fire now.",
         [
             rows(
                 'max by (alertname, severity, experiment, sli) (ALERTS{alertname=~"Sloscore.+", '
