@@ -1,5 +1,6 @@
 """Generated rules under promtool: what Prometheus accepts, and what fires when."""
 
+import json
 import re
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -8,9 +9,11 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.golden.rules.cases import CASES
+from tests.golden.rules.cases import CASES, made_by
 from tests.golden.rules.cases import PLACE as GOLDEN
 from tests.integration.rules_engines import binary_of
+
+from sloscore.spec.preset import load_preset, preset_names
 
 pytestmark = pytest.mark.prometheus
 
@@ -47,6 +50,37 @@ def test_prometheus_accepts_every_rule_file(promtool: Path, tmp_path: Path) -> N
     files = list(rule_files(tmp_path))
     assert len(files) > len(CASES)
     code, said = said_by(promtool, "check", "rules", "--lint=all", "--lint-fatal", *files)
+    assert code == 0, said
+
+
+def task_of(preset: str) -> dict[str, Any]:
+    """A task with an SLO on everything that the preset's server measures."""
+    roles = load_preset(preset).metrics
+    slo: dict[str, Any] = {}
+    if "latency" in roles:
+        slo["latency"] = {"p90": {"threshold": 4.0, "hard_fail": True}, "p99": {"threshold": 8.0}}
+    for role in ("ttft", "tpot"):
+        if role in roles:
+            slo[role] = {"threshold": 0.5}
+    if "tokens_out" in roles:
+        slo["throughput"] = {"threshold": 100}
+    objective = "minimize_latency" if "latency" in roles else "minimize_ttft"
+    return {
+        "task_name": f"on {preset}",
+        "server": preset,
+        "selector": {"job": preset},
+        "optimization": {"objective": objective},
+        "slo": slo,
+    }
+
+
+def test_prometheus_accepts_the_rules_for_every_preset(promtool: Path, tmp_path: Path) -> None:
+    specs = [tmp_path / f"{preset}.json" for preset in preset_names()]
+    for spec in specs:
+        spec.write_text(json.dumps(task_of(spec.stem)), encoding="utf-8")
+    rules = tmp_path / "rules.yml"
+    rules.write_text(made_by("--assume-bound", *map(str, specs)), encoding="utf-8")
+    code, said = said_by(promtool, "check", "rules", "--lint=all", "--lint-fatal", rules)
     assert code == 0, said
 
 

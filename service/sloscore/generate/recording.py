@@ -25,7 +25,7 @@ def recording_group(deployment: Deployment, window: Span, interval: Span) -> Gro
     slis = [judged(deployment, indicator, window) for indicator in deployment.indicators]
     rules = (
         *(_value(deployment, indicator, window) for indicator in deployment.indicators),
-        *_by_sli(slis, window),
+        *_by_sli(deployment, slis, window),
         *_of_task(deployment, slis, window),
     )
     return Group(f"sloscore-slis-{deployment.task}", interval.text, rules)
@@ -41,8 +41,8 @@ def _value(deployment: Deployment, indicator: Indicator, window: Span) -> Record
     )
 
 
-def _by_sli(slis: list[Judged], window: Span) -> tuple[Recording, ...]:
-    """Rules whose labels are those of the values."""
+def _by_sli(deployment: Deployment, slis: list[Judged], window: Span) -> tuple[Recording, ...]:
+    """Rules whose labels are those of the values; the task's is there for linters to see."""
     parts = (
         (
             names.RULE_VIOLATION,
@@ -65,8 +65,9 @@ def _by_sli(slis: list[Judged], window: Span) -> tuple[Recording, ...]:
             "1 where an SLI has no value, which never counts as met.",
         ),
     )
+    labels = {names.LABEL_TASK: deployment.task}
     return tuple(
-        Recording(name.format(window=window.text), either(expressions), {}, comment)
+        Recording(name.format(window=window.text), either(expressions), labels, comment)
         for name, expressions, comment in parts
     )
 
