@@ -212,3 +212,18 @@ def test_a_certain_verdict_stays_when_less_confidence_is_asked(
     loose = judge(P90, slo, measured_quantile(cumulated(parts), 0.9, confidence))
     assert strict.verdict is loose.verdict
     assert loose.certain or not strict.certain
+
+
+def test_a_quantile_in_a_bucket_without_any_width_has_no_error() -> None:
+    at_zero = Histogram((0.0, 1.0, INF), (10, 10, 10), 0.0)
+    assert quantile_error(at_zero, 0.9) == 0.0
+
+
+@pytest.mark.parametrize(("threshold", "steepness"), [(5e-324, 0.1), (1e-5, 1e-320)])
+def test_a_penalty_too_steep_for_a_float_has_no_known_error(
+    threshold: float, steepness: float
+) -> None:
+    measured = measured_quantile(histogram(5, 20, 20, 20, 20, 20), 0.9, 0.95)
+    result = judge(P90, Slo(threshold), measured, steepness)
+    assert result.verdict is Verdict.VIOLATED
+    assert result.penalty_error(steepness) is None

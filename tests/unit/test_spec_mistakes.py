@@ -106,6 +106,18 @@ def problems_in(text: str, name: str = "task.yaml") -> list[str]:
             f"slo.throughput.statistic: is not a known key; known are {TARGET}",
         ),
         ("ttft: {threshold: 1}, steepness: 0", "slo.steepness: must be above 0, got 0"),
+        (
+            "ttft: {threshold: 5e-324}",
+            "slo.ttft.threshold: must be between 1e-09 and 1e+09, got 4.94066e-324",
+        ),
+        (
+            "latency: {p90: {threshold: 2e9}}",
+            "slo.latency.p90.threshold: must be between 1e-09 and 1e+09, got 2e+09",
+        ),
+        (
+            "ttft: {threshold: 1}, steepness: 1.0e-320",
+            "slo.steepness: must be between 1e-09 and 1e+09, got 9.99989e-321",
+        ),
         ("ttft: {threshold: 1}, min_requests: 0", "slo.min_requests: must be at least 1, got 0"),
         (
             "ttft: {threshold: 1}, min_requests: 2.5",

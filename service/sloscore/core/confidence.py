@@ -86,7 +86,8 @@ def mean_error(histogram: Histogram) -> float | None:
 def quantile_error(histogram: Histogram, q: float) -> float | None:
     """Standard error of the quantile: ``sqrt(q (1 - q) / n) / density`` (its asymptotic variance).
 
-    The density is that of the bucket that the quantile lies in; None where that is +Inf.
+    The density is that of the bucket that the quantile lies in; None where that is +Inf. A bucket
+    without any width, as the first one up to 0, leaves no error.
     """
     counts, total = histogram.cumulative, histogram.count
     if total < 1:
@@ -95,7 +96,10 @@ def quantile_error(histogram: Histogram, q: float) -> float | None:
     if index == len(counts) - 1:
         return None
     lower, below = (histogram.bounds[index - 1], counts[index - 1]) if index else (0.0, 0.0)
-    density = (counts[index] - below) / total / (histogram.bounds[index] - lower)
+    width = histogram.bounds[index] - lower
+    if width == 0:
+        return 0.0
+    density = (counts[index] - below) / total / width
     return math.sqrt(q * (1 - q) / total) / density if density > 0 else None
 
 

@@ -66,7 +66,8 @@ class SliResult:
             return 0.0
         if self.estimate.error is None:
             return None
-        return self.penalty / (steepness * self.slo.threshold) * self.estimate.error
+        scale = steepness * self.slo.threshold
+        return None if scale == 0 else self.penalty / scale * self.estimate.error
 
 
 def judge(

@@ -18,6 +18,8 @@ from sloscore.spec.stop import EarlyStopSpec
 _PERCENTILE_LIKE = re.compile(r"p\d.*", re.DOTALL)
 # Angle brackets set a form's tag apart from keys: it is no part of a mistake's dotted path.
 _FLAT, _PERCENTILES = "<flat>", "<percentiles>"
+# Far past any use; within them no figure that is made of these leaves the range of a float.
+_LEAST, _MOST = 1e-9, 1e9
 _DEFAULT_STATISTIC = {Signal.TTFT: "p90", Signal.TPOT: MEAN}
 
 
@@ -45,6 +47,13 @@ def _form(section: object) -> str:
     return _FLAT
 
 
+def _usable(number: float) -> float:
+    if not _LEAST <= number <= _MOST:
+        raise ValueError(f"must be between {_LEAST:g} and {_MOST:g}, got {number:g}")
+    return number
+
+
+Positive = Annotated[float, Field(gt=0), AfterValidator(_usable)]
 Percentile = Annotated[str, AfterValidator(_percentile)]
 Statistic = Annotated[str, AfterValidator(_statistic)]
 
@@ -57,7 +66,7 @@ class SloTarget(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
-    threshold: float = Field(gt=0)
+    threshold: Positive
     weight: float = Field(default=1.0, ge=0)
     hard_fail: bool = False
     fail_ratio: float = Field(default=DEFAULT_FAIL_RATIO, ge=0)
@@ -120,7 +129,7 @@ class SloSpec(BaseModel):
     ttft: SignalSlo | None = None
     tpot: SignalSlo | None = None
     throughput: SloTarget | None = None
-    steepness: float = Field(default=DEFAULT_STEEPNESS, gt=0)
+    steepness: Positive = DEFAULT_STEEPNESS
     min_requests: int | None = Field(default=None, ge=1)
     warmup: Duration | None = None
     early_stop: EarlyStopSpec | None = None
