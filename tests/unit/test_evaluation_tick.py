@@ -8,9 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.memory_source import AWAY, START, MemorySource, plan, requests, sample, source_of
 
+from sloscore.core.samples import Target
 from sloscore.core.scoring import Status
 from sloscore.errors import SourceError
 from sloscore.evaluation.tick import BATCH, Live, batches, evaluate, report_outage
+from sloscore.sources.base import Snapshot
 from sloscore.wire import Report
 
 
@@ -63,6 +65,43 @@ async def test_samples_that_cannot_be_scored_cost_the_others_nothing() -> None:
     assert isinstance(found["odd"], SourceError)
     assert found["odd"].kind == "decode"
     assert "cannot be scored" in str(found["odd"])
+    assert requests(found["one"]) == 3
+
+
+async def test_what_nobody_expected_in_judging_one_costs_the_others_nothing() -> None:
+    names = ("odd", "one")
+    source = MemorySource({name: [sample(995, 1), sample(1005, 4)] for name in names})
+    lives = [Live.of(plan(name), START) for name in names]
+    # No task that is read from a file can hold this.
+    lives[0].plan = replace(lives[0].plan, rules=replace(lives[0].plan.rules, steepness=0.0))
+
+    found = await evaluate(source, lives, 1006.0)
+
+    assert isinstance(found["odd"], SourceError)
+    assert found["odd"].kind == "internal"
+    report = report_outage(lives[0], found["odd"], now=1006.0)
+    assert report.reason == (
+        "the evaluation broke, which the service's log explains: "
+        "ZeroDivisionError: float division by zero"
+    )
+    assert requests(found["one"]) == 3
+
+
+async def test_a_window_that_breaks_when_it_is_opened_costs_the_others_nothing() -> None:
+    names = ("odd", "one")
+    source = MemorySource({name: [sample(995, 1), sample(1025, 4)] for name in names})
+    asked = source.samples
+
+    async def samples(target: Target, after: float, until: float) -> Snapshot:
+        if target.key == "odd":
+            raise KeyError("le")
+        return await asked(target, after, until)
+
+    source.samples = samples  # type: ignore[method-assign]
+    found = await evaluate(source, [Live.of(plan(name), START) for name in names], 1026.0)
+
+    assert isinstance(found["odd"], SourceError)
+    assert "KeyError: 'le'" in str(found["odd"])
     assert requests(found["one"]) == 3
 
 

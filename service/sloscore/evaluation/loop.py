@@ -12,8 +12,9 @@ import structlog
 from sloscore.errors import SloscoreError, SourceError
 from sloscore.evaluation.board import Board
 from sloscore.evaluation.plan import Plan, plan_registration
+from sloscore.evaluation.report import report_failure
 from sloscore.evaluation.settle import FINAL_STATE, settle
-from sloscore.evaluation.tick import Live, batches, evaluate, report_outage
+from sloscore.evaluation.tick import INTERNAL, Live, batches, broken, evaluate, report_outage
 from sloscore.experiments.model import Experiment, State
 from sloscore.experiments.recorded import kept_samples
 from sloscore.experiments.store import ExperimentStore
@@ -49,6 +50,8 @@ class Evaluator:
         self._ended: dict[str, Experiment] = {}
         self._settling: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        # Whose trace is in the log already.
+        self._broken: set[str] = set()
 
     async def resume(self) -> None:
         """Take up the live experiments of the store, and show the recently ended ones again."""
@@ -122,12 +125,18 @@ class Evaluator:
         try:
             now = self._clock()
             with self._telemetry.evaluation_duration.time():
-                found = await evaluate(self._source, batch, now)
+                found = await self._found(batch, now)
             for live in batch:
                 self._take(live, found[live.target.key], now)
         finally:
             for live in batch:
                 live.busy = False
+
+    async def _found(self, batch: Sequence[Live], now: float) -> dict[str, Report | SourceError]:
+        try:
+            return await evaluate(self._source, batch, now)
+        except Exception as error:  # noqa: BLE001  each is asked for alone from now on
+            return {live.target.key: broken(error) for live in batch}
 
     def _take(self, live: Live, found: Report | SourceError, now: float) -> None:
         key = live.target.key
@@ -135,7 +144,10 @@ class Evaluator:
             # A source that is down fails for all alike; anything else may be one target's fault.
             live.alone = found.kind not in {"unreachable", "auth"}
             self._telemetry.evaluation_errors.labels(found.kind).inc()
-            _log.warning("evaluation failed", experiment=key, kind=found.kind, error=str(found))
+            if found.kind == INTERNAL:
+                self._log_broken(key, found)
+            else:
+                _log.warning("evaluation failed", experiment=key, kind=found.kind, error=str(found))
             found = report_outage(live, found, now)
         else:
             live.alone = False
@@ -148,13 +160,28 @@ class Evaluator:
 
     async def _settle(self, experiment: Experiment) -> None:
         try:
-            plan = plan_of(experiment)
-            report = await settle(self._source, plan, experiment, self._settings, self._clock)
-            await self._finalize(experiment, report)
+            await self._finalize(experiment, await self._settled(experiment))
             self._ended.pop(experiment.id, None)
+            self._broken.discard(experiment.id)
             self._source.forget(experiment.id)
         finally:
             self._settling.pop(experiment.id, None)
+
+    async def _settled(self, experiment: Experiment) -> Report:
+        plan = plan_of(experiment)
+        try:
+            return await settle(self._source, plan, experiment, self._settings, self._clock)
+        except Exception as error:  # noqa: BLE001  it would break again: no data is its end
+            failure = broken(error)
+            self._telemetry.evaluation_errors.labels(INTERNAL).inc()
+            self._log_broken(experiment.id, failure)
+            span = (experiment.start + plan.warmup, experiment.end)
+            return report_failure(plan, str(failure), span, now=self._clock())
+
+    def _log_broken(self, key: str, failure: SourceError) -> None:
+        if key not in self._broken:
+            self._broken.add(key)
+            _log.error("evaluation broke", experiment=key, exc_info=failure.__cause__)
 
     async def _finalize(self, experiment: Experiment, report: Report) -> None:
         document = orjson.loads(report.model_dump_json())
@@ -190,6 +217,7 @@ class Evaluator:
         self._source.forget(key)
         self._running.pop(key, None)
         self._ended.pop(key, None)
+        self._broken.discard(key)
         task = self._settling.pop(key, None)
         if task is not None:
             task.cancel()

@@ -16,6 +16,7 @@ from sloscore.sources.base import MetricSource, Snapshot
 from sloscore.wire import Report
 
 BATCH = 200
+INTERNAL = "internal"
 # Reports are made in the event loop; this many at a time leave room for requests.
 _YIELD_EVERY = 20
 # A window that is taken up later than this, as after a restart of the service, is replayed: a
@@ -102,9 +103,18 @@ def _report_warmup(live: Live, now: float) -> Report:
 
 def report_outage(live: Live, error: SourceError, now: float) -> Report:
     """The report of an experiment whose source did not answer: never older numbers as new ones."""
-    return report_failure(
-        live.plan, f"the metric source failed: {error}", (live.start, None), now=now
+    said = str(error) if error.kind == INTERNAL else f"the metric source failed: {error}"
+    return report_failure(live.plan, said, (live.start, None), now=now)
+
+
+def broken(error: Exception) -> SourceError:
+    """What nobody expected, as the failure of one experiment; its cause has the trace."""
+    failure = SourceError(
+        f"the evaluation broke, which the service's log explains: {type(error).__name__}: {error}",
+        kind=INTERNAL,
     )
+    failure.__cause__ = error
+    return failure
 
 
 async def _open(source: MetricSource, live: Live, now: float) -> SourceError | None:
@@ -115,6 +125,8 @@ async def _open(source: MetricSource, live: Live, now: float) -> SourceError | N
             await catch_up(source, live.target, window, now)
     except SourceError as error:
         return error
+    except Exception as error:  # noqa: BLE001  one experiment must not cost the others theirs
+        return broken(error)
     live.window = window
     return None
 
@@ -131,3 +143,5 @@ def _take(
     except ValueError as error:
         # What one server exposes must not cost the others of the batch their reports.
         return SourceError(f"the samples cannot be scored: {error}", kind="decode")
+    except Exception as error:  # noqa: BLE001  as in _open
+        return broken(error)
