@@ -40,6 +40,7 @@ ONE, TWO, NOBODY = (f"{EXPERIMENTS}/{name}" for name in ("one", "two", "nobody")
 SCORE, TASKS = "/api/v1/score", "/api/v1/tasks"
 TOKEN = "a token of the tests"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
+FOREIGN = {**BEARER, "Origin": "https://elsewhere.example"}
 SLOS = {
     "latency": {"p50": {"threshold": 0.4}, "p90": {"threshold": 0.1, "hard_fail": True}},
     "ttft": {"threshold": 1000.0, "statistic": "p95"},
@@ -149,6 +150,7 @@ async def run_experiments(read: Reader, selector: Json) -> None:
     second = {"id": "two", "task": task_of(selector=selector)}
     await read.post_bad_bodies(EXPERIMENTS)
     await read.post(EXPERIMENTS, first, headers={})
+    await read.post(EXPERIMENTS, first, headers=FOREIGN)
     for body in (first, first, second, {**second, "id": "three"}, {**second, "id": "one"}):
         await read.post(EXPERIMENTS, body)
     await read.api.score_until("one", has_requests(10))
@@ -161,10 +163,12 @@ async def run_experiments(read: Reader, selector: Json) -> None:
     assert refused.result().status == 429
     await read.post_bad_bodies(f"{TWO}/abort")
     await read.post(f"{TWO}/abort", {"reason": "enough"}, headers={})
+    await read.post(f"{TWO}/abort", headers=FOREIGN)
     await read.post(f"{TWO}/abort", {"reason": "enough"})
     assert (await waiting).status == 200
     await read.post_bad_bodies(f"{ONE}/finish")
     await read.post(f"{ONE}/finish", {}, headers={})
+    await read.post(f"{ONE}/finish", headers=FOREIGN)
     await read.post(f"{ONE}/finish", {"end": None, "base_score": None})
     report = (await read.get(f"{ONE}/score?wait=20")).json
     assert (report["status"], len(report["slis"])) == ("FAILED", 5)

@@ -4,6 +4,7 @@ from aiohttp import web
 
 from sloscore.api import experiments, page, runbook, scores, status
 from sloscore.api.auth import require_token
+from sloscore.api.browsers import refuse_other_sites
 from sloscore.api.context import CONTEXT, Context
 from sloscore.api.problems import problems
 from sloscore.conventions import RUNBOOKS_PATH
@@ -19,8 +20,15 @@ _HEADERS = {
 
 def make_app(context: Context, token: str | None) -> web.Application:
     """The application over a running service; without a token writes are open."""
+    changes_nothing = frozenset({_SCORE})
     app = web.Application(
-        middlewares=[problems, require_token(token, frozenset({_SCORE}))],
+        middlewares=[
+            problems,
+            refuse_other_sites(
+                context.settings.listen, changes_nothing, has_token=token is not None
+            ),
+            require_token(token, changes_nothing),
+        ],
         client_max_size=context.settings.limits.max_body_bytes,
     )
     app[CONTEXT] = context

@@ -50,7 +50,7 @@ _OPERATIONS = (
     _Operation(
         "post", _EXPERIMENTS, "registerExperiment", "Register an experiment as its load starts",
         ExperimentDocument, Registration, statuses=(200, 201),
-        problems=(400, 401, 409, 413, 415, 422, 429), protected=True,
+        problems=(400, 401, 403, 409, 413, 415, 422, 429), protected=True,
     ),
     _Operation(
         "get", _EXPERIMENTS, "listExperiments", "Experiments, newest first", ExperimentPage,
@@ -69,12 +69,12 @@ _OPERATIONS = (
     _Operation(
         "post", _EXPERIMENTS + "/{id}/finish", "finishExperiment", "Say that the load has ended",
         ExperimentDocument, Finish, body_required=False, parameters=(_ID,),
-        problems=(400, 401, 404, 409, 413, 415, 422), protected=True,
+        problems=(400, 401, 403, 404, 409, 413, 415, 422), protected=True,
     ),
     _Operation(
         "post", _EXPERIMENTS + "/{id}/abort", "abortExperiment", "Call an experiment off",
         ExperimentDocument, Abort, body_required=False, parameters=(_ID,),
-        problems=(400, 401, 404, 409, 413, 415, 422), protected=True,
+        problems=(400, 401, 403, 404, 409, 413, 415, 422), protected=True,
     ),
     _Operation(
         "get", _EXPERIMENTS + "/{id}/score", "scoreExperiment",
