@@ -118,6 +118,27 @@ def test_registering_the_same_twice_is_one_experiment_and_another_body_a_conflic
         client.experiment("twice", task="other", server="vllm", target=service.target).start()
 
 
+def test_an_experiment_that_has_ended_is_not_started_again(
+    client: SLOClient, service: Service
+) -> None:
+    aborted = client.experiment("over", task="tune", server="vllm", target=service.target)
+    aborted.start()
+    aborted.abort()
+    with pytest.raises(Conflict, match=r"^over is already aborted: choose another id$"):
+        aborted.start()
+    with client.experiment(
+        "done", task="tune", slo=MET, server="vllm", target=service.target, scrape_interval="100ms"
+    ) as experiment:
+        while experiment.score().score is None:
+            pass
+    final = experiment.result(timeout=30)
+    entered = False
+    with pytest.raises(Conflict, match=r"^done is already scored: choose another id$"), experiment:
+        entered = True
+    assert not entered
+    assert client.score("done").score == final.score
+
+
 def test_a_final_score_that_does_not_come_in_time_leaves_the_experiment_running(
     client: SLOClient, service: Service
 ) -> None:
@@ -201,6 +222,8 @@ async def test_the_asynchronous_client_does_the_same(service: Service) -> None:
             await experiment.result()
         with pytest.raises(NotRegistered):
             await client.score("nobody")
+        with pytest.raises(Conflict, match="cut is already aborted"):
+            await experiment.start()
         late = client.experiment("late", task="t", server="vllm", target=service.target)
         await late.start()
         with pytest.raises(ResultTimeout):

@@ -126,8 +126,8 @@ class AsyncExperiment:
             return
 
     async def start(self) -> None:
-        """The load starts: register the experiment."""
-        await self._client.call(self._registration.call())
+        """The load starts: register the experiment; raises Conflict where it has ended before."""
+        calls.require_running(await self._client.call(self._registration.call()))
 
     async def finish(self, *, end: float | None = None, base_score: float | None = None) -> None:
         """The load has ended (at Unix time ``end``, now where None)."""

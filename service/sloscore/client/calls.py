@@ -56,6 +56,14 @@ class Registration:
         return Call(_API, {name: value for name, value in given.items() if value is not None})
 
 
+def require_running(document: Mapping[str, Any]) -> None:
+    """Raise Conflict where a registration answered an experiment whose load has ended already."""
+    state = document.get("state")
+    if state != "running":
+        message = f"{document.get('id')} is already {state}: choose another id"
+        raise refusal(409, message, ())
+
+
 def task_of(
     task: str | Mapping[str, Any], slo: Mapping[str, Any] | None, objective: str | None
 ) -> dict[str, Any]:

@@ -6,7 +6,7 @@ SLOClientError
 |-- RequestRefused              an answer of 4xx
 |   |-- Unauthorized            401: the token is missing or wrong
 |   |-- NotRegistered           404: no experiment of this id
-|   |-- Conflict                409: contradicts what is recorded
+|   |-- Conflict                409: contradicts what is recorded, or repeats what has ended
 |   |-- InvalidRequest          400, 413, 415, 422: one sentence a mistake in ``errors``
 |   `-- TooMany                 429: a limit of the service
 |-- ResultTimeout               no final score in time; the experiment goes on
@@ -44,7 +44,7 @@ class NotRegistered(RequestRefused):
 
 
 class Conflict(RequestRefused):
-    """The request contradicts what is recorded."""
+    """The request contradicts what is recorded, or starts an experiment that has ended."""
 
 
 class InvalidRequest(RequestRefused):

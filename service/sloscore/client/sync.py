@@ -127,8 +127,8 @@ class Experiment:
             self._look.suppressing(self.abort, f"{type(error).__name__}: {error}")
 
     def start(self) -> None:
-        """The load starts: register the experiment."""
-        self._client.call(self._registration.call())
+        """The load starts: register the experiment; raises Conflict where it has ended before."""
+        calls.require_running(self._client.call(self._registration.call()))
 
     def finish(self, *, end: float | None = None, base_score: float | None = None) -> None:
         """The load has ended (at Unix time ``end``, now where None)."""

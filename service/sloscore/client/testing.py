@@ -33,6 +33,7 @@ _OUTCOME: Mapping[str, Any] = {
     "slis": [],
     "window": None,
 }
+_FINAL_STATES = {"SUCCESS": "scored", "FAILED": "failed", "NO_DATA": "no_data"}
 _CONTINUE = {"action": "continue", "reason": "Nothing speaks against it.", "confidence": None}
 _STOP = {"action": "stop", "reason": "The experiment has ended.", "confidence": 1.0}
 
@@ -127,11 +128,16 @@ class FakeService:
 
     def _register(self, body: Mapping[str, Any]) -> tuple[int, Mapping[str, Any]]:
         experiment = body["id"]
-        known = self.bodies.setdefault(experiment, body)
-        if known != body:
+        if experiment not in self.bodies:
+            self.bodies[experiment] = body
+            self.states[experiment] = "running"
+            return 201, {"id": experiment, "state": "running"}
+        if self.bodies[experiment] != body:
             return _problem(409, f"experiment {experiment!r} is already registered")
-        self.states.setdefault(experiment, "running")
-        return 201, {"id": experiment, "state": self.states[experiment]}
+        state = self.states[experiment]
+        if state == "finished":
+            state = _FINAL_STATES[self._report(experiment)["status"]]
+        return 200, {"id": experiment, "state": state}
 
     def _end(self, experiment: str, state: str) -> tuple[int, Mapping[str, Any]]:
         if self.states[experiment] not in {"running", state}:
