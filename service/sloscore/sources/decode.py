@@ -17,6 +17,7 @@ from sloscore.sources.scrapes import (
     FamilyReader,
     Instance,
     Scrape,
+    Series,
     child_labels,
     set_part,
 )
@@ -206,20 +207,34 @@ class _SnapshotDecoder:
         up = self._marks[UP, instance].newest()
         start = self._marks[PROCESS_START, instance].newest()
         families = [*scrape.series.values(), *scrape.natives.values()]
-        times = [one.time for same in families for one in same.values() if one.time is not None]
-        scrape.time = max([*times, up[0]] if up else times, default=0)
+        is_up = up is not None and up[1] == 1
+        times = _times_in(families)
+        # Series that are older than a scrape that succeeded have times of their own, but for
+        # native histograms, which can be left over.
+        if up is not None and not (is_up and _times_in(scrape.series.values())):
+            times.append(up[0])
+        scrape.time = max(times, default=0)
         oldest = scrape.time - _SAME_SCRAPE_MS
         for same in families:
             for labels, series in list(same.items()):
                 is_old = series.time is not None and series.time < oldest
-                # VictoriaMetrics tells the time of a series that is marked as ended.
                 if is_old or series.is_bare:
                     del same[labels]
-        if up is not None and up[0] >= oldest:
-            scrape.up = up[1] == 1
+        if up is not None and (up[0] == scrape.time or not is_up):
+            scrape.up = is_up
         if start is not None and start[0] >= oldest:
             scrape.process_start = start[1]
         return self._reader.sample(instance, scrape)
+
+
+def _times_in(families: Iterable[Mapping[Labels, Series]]) -> list[int]:
+    return [
+        one.time
+        for same in families
+        for one in same.values()
+        # VictoriaMetrics tells the time of a series that is marked as ended.
+        if one.time is not None and not one.is_bare
+    ]
 
 
 class _RangeDecoder:
