@@ -93,10 +93,9 @@ class InstanceSample:
         Judged on everything that the instance exposes at once, as single buckets can overtake their
         old value within one scrape interval.
         """
-        if before.process_start is not None and self.process_start is not None:
-            moved = abs(self.process_start - before.process_start)
-            if moved > _PROCESS_START_TOLERANCE:
-                return True
+        was, now = before.process_start, self.process_start
+        if was is not None and now is not None and not is_same_start(was, now):
+            return True
         for child, histogram in before.histograms.items():
             later = self.histograms.get(child)
             if later is None or later.falls_below(histogram):
@@ -104,3 +103,8 @@ class InstanceSample:
         return any(
             self.counters.get(child, -1.0) < value for child, value in before.counters.items()
         )
+
+
+def is_same_start(one: float, other: float) -> bool:
+    """Whether two start times (Unix seconds) can be of one process."""
+    return abs(one - other) <= _PROCESS_START_TOLERANCE

@@ -75,6 +75,11 @@ def measure_base(
 def _unseen(counts: WindowCounts, start: float) -> NoData | None:
     if counts.instances == 0:
         return NoData("the selector matched no series of this server's metrics in the window")
+    if counts.ambiguous:
+        return NoData(
+            f"several jobs scrape {counts.ambiguous[0]}, whose requests may be counted more than "
+            "once: add its job to the selector"
+        )
     if counts.observed_end is not None and counts.observed_end <= start:
         return NoData("no scrape showed the server after the window's start")
     return None

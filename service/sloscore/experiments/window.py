@@ -7,11 +7,14 @@ reported as unseen.
 
 import statistics
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sloscore.core.histogram import Histogram, merge
-from sloscore.core.samples import Child, InstanceSample
+from sloscore.core.samples import Child, InstanceSample, is_same_start
+
+# Kernels tell in whole seconds when they booted, so processes look up to a second older.
+_BIRTH_TOLERANCE = 1.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,8 @@ class WindowCounts:
     ``observed_end`` are the scrapes that the increases run between (None without any scrape).
     ``unseen_head`` and ``unseen_tail`` are the seconds at both ends of the window that the worst
     instance has no scrape for. ``scrape_interval`` is the median distance of scrapes in seconds.
+    ``ambiguous`` names instances that several jobs scrape and that do not tell whether they are
+    one process, which is then counted several times.
     """
 
     histograms: Mapping[str, Histogram]
@@ -33,6 +38,7 @@ class WindowCounts:
     instances: int
     resets: int
     scrape_interval: float | None
+    ambiguous: Sequence[str] = ()
 
 
 @dataclass(slots=True)
@@ -47,6 +53,7 @@ class _Instance:
     gone: bool = False
     resets: int = 0
     times: list[float] = field(default_factory=list)
+    starts: set[float] = field(default_factory=set)
     histograms: dict[Child, Histogram] = field(default_factory=dict)
     counters: defaultdict[Child, float] = field(default_factory=lambda: defaultdict(float))
 
@@ -68,14 +75,18 @@ class _Instance:
     def take(self, sample: InstanceSample) -> None:
         if self.is_closed or (self.times and sample.time <= self.times[-1]):
             return
+        if self.last is not None and _is_by_other_clock(sample, self.last):
+            return
         self.times.append(sample.time)
+        if sample.process_start is not None:
+            self.starts.add(sample.process_start)
         if sample.up is False:
             self.gone = self.end is not None and sample.time >= self.end
             return
         if sample.time <= self.start:
             self.last, self.baseline_time = sample, sample.time
             return
-        if self.last is None:
+        if self.last is None or _is_by_other_clock(self.last, sample):
             self._begin_late(sample)
         elif sample.is_restarted_since(self.last):
             self.resets += 1
@@ -86,7 +97,7 @@ class _Instance:
 
     def _begin_late(self, sample: InstanceSample) -> None:
         born = sample.process_start
-        if born is not None and born >= self.start:
+        if born is not None and born >= self.start - _BIRTH_TOLERANCE:
             self.baseline_time = born
             self._add(sample, None)
         else:
@@ -130,7 +141,8 @@ class WindowAccumulator:
 
     def counts(self) -> WindowCounts:
         """The window's increases so far."""
-        seen = [i for i in self._instances.values() if i.exposes_families]
+        exposing = {key: i for key, i in self._instances.items() if i.exposes_families}
+        seen, ambiguous = _distinct(exposing, self._unseen_tail)
         by_role: defaultdict[str, list[Histogram]] = defaultdict(list)
         counters: defaultdict[str, float] = defaultdict(float)
         for instance in seen:
@@ -150,6 +162,7 @@ class WindowAccumulator:
             instances=len(seen),
             resets=sum(i.resets for i in seen),
             scrape_interval=statistics.median(gaps) if gaps else None,
+            ambiguous=ambiguous,
         )
 
     @property
@@ -161,3 +174,40 @@ class WindowAccumulator:
         if self.end is None or instance.last is None:
             return 0.0
         return max(0.0, self.end - instance.last.time)
+
+
+def _is_by_other_clock(bare: InstanceSample, shows: InstanceSample) -> bool:
+    """Whether one is a scrape alone, and the other's series have times of their own.
+
+    Where a source tells that a scrape succeeded, the scrape's series have its time; an exporter
+    that stamps them itself is the exception. Such a scrape does not say that its series are gone.
+    """
+    return not (bare.histograms or bare.counters) and bool(bare.up) and shows.up is None
+
+
+def _distinct(
+    instances: Mapping[tuple[str, str], _Instance], unseen_tail: Callable[[_Instance], float]
+) -> tuple[list[_Instance], list[str]]:
+    """Each process once, though several jobs scrape it, and instances of which nobody can tell."""
+    found: dict[str, list[_Instance]] = {}
+    ambiguous: list[str] = []
+    least_unseen = sorted(
+        instances.items(), key=lambda item: (item[1].unseen_head + unseen_tail(item[1]), item[0])
+    )
+    for (job, name), instance in least_unseen:
+        same = found.setdefault(name or job, [])
+        others = [other for other in same if _overlap(instance, other)]
+        if any(_share_start(instance, other) for other in others):
+            continue
+        if any(not (instance.starts and other.starts) for other in others):
+            ambiguous.append(name)
+        same.append(instance)
+    return [instance for same in found.values() for instance in same], ambiguous
+
+
+def _overlap(one: _Instance, other: _Instance) -> bool:
+    return one.times[0] <= other.times[-1] and other.times[0] <= one.times[-1]
+
+
+def _share_start(one: _Instance, other: _Instance) -> bool:
+    return any(is_same_start(a, b) for a in one.starts for b in other.starts)
