@@ -177,6 +177,28 @@ async def test_a_client_that_stops_in_the_middle_of_its_body_does_not_hold_up_th
         writer.close()
 
 
+async def test_a_second_service_on_a_store_does_not_start_until_the_first_is_gone(
+    tmp_path: Path,
+) -> None:
+    store = tmp_path / "sloscore.db"
+    link = tmp_path / "link.db"
+    async with started(tmp_path) as (process, api):
+        await api.register("one", task_of(), selector={"instance": "x"})
+        link.symlink_to(store)
+        for path in (store, link):
+            async with running("serve", "--port", "0", "--store", str(path)) as other:
+                second = await other.end()
+            assert (second.code, second.out) == (1, "")
+            assert second.err == (
+                f"sloscore: the database {path} is in use by another service; "
+                "stop that one, or give this one another store.path\n"
+            )
+        assert (await api.show("one"))["state"] == "running"
+        await kill(process)
+    async with started(tmp_path) as (_, api):
+        assert (await api.show("one"))["state"] == "running"
+
+
 async def test_a_service_that_ends_gives_its_port_and_its_store_back(tmp_path: Path) -> None:
     async with serving(settings(tmp_path)) as first:
         port = int(first.url.rsplit(":", 1)[1])

@@ -16,6 +16,7 @@ from sloscore.api.context import Context
 from sloscore.errors import SettingsError
 from sloscore.evaluation.board import Board
 from sloscore.evaluation.loop import Evaluator
+from sloscore.experiments.lock import held
 from sloscore.experiments.store import ExperimentStore
 from sloscore.settings import Settings
 from sloscore.sources.prometheus import PrometheusSource
@@ -36,13 +37,14 @@ async def running_service(
     """A service that answers HTTP; yields its URL.
 
     Raises SettingsError for an address that cannot be bound or a token that cannot be read, and
-    StoreError for a file that is no store of this release.
+    StoreError for a file that is no store of this release, or that another service uses.
     """
     token = read_token(settings.auth)
     listener = _listen(settings)
     telemetry = Telemetry()
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(listener.close)
+        stack.enter_context(held(settings.store.path))
         store = await ExperimentStore.open(settings.store.path)
         stack.push_async_callback(store.close)
         source = RoutedSource(

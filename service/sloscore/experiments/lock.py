@@ -1,0 +1,46 @@
+"""One service a store: a lock that lasts as long as the process that took it."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sloscore.errors import StoreError
+
+
+@contextmanager
+def held(store: Path) -> Iterator[None]:
+    """Hold the store of this path for this process alone; the kernel lets go where it is killed.
+
+    Raises StoreError where another process holds it. The lock is on a file beside the store, which
+    stays there: who removes it lets two processes each lock a file of its own.
+    """
+    # Two links to one store are one store.
+    path = store.resolve()
+    beside = path.with_name(f"{path.name}.lock")
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StoreError(
+            f"the database {store} cannot be opened: {beside} cannot be made: {error.strerror}; "
+            "give the path of a file that sloscore may create and write"
+        ) from error
+    try:
+        _lock(file, store)
+        yield
+    finally:
+        os.close(file)
+
+
+def _lock(file: int, store: Path) -> None:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise StoreError(
+            f"the database {store} is in use by another service; stop that one, or give this one "
+            "another store.path"
+        ) from None
+    except OSError as error:
+        raise StoreError(f"the database {store} cannot be locked: {error.strerror}") from error
