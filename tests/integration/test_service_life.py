@@ -198,10 +198,13 @@ async def test_an_experiment_that_nobody_ends_is_ended_by_the_longest_window(
 
 async def settling(api: Api) -> None:
     await api.register("settling", task_of(), selector={"instance": "x"})
-    await api.finish("settling")
+    await api.score_until("settling", lambda report: "cannot reach" in report["reason"])
+    end = (await api.finish("settling")).json["end"]
     report = await api.score("settling")
     assert (report["status"], report["score"]) == ("RUNNING", None)
-    assert report["window"]["end"] is not None
+    assert report["window"]["end"] == end
+    assert report["decision"]["action"] == "stop"
+    assert report["decision"]["reason"] == "The load has ended; waiting for the closing scrape."
     assert (await api.show("settling"))["state"] == "settling"
 
 

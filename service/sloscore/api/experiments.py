@@ -28,6 +28,7 @@ from sloscore.experiments.recorded import documents_of
 from sloscore.sources.base import Snapshot
 from sloscore.wire import (
     Abort,
+    Decision,
     ExperimentDocument,
     ExperimentPage,
     Finish,
@@ -39,6 +40,9 @@ from sloscore.wire import (
 _log = structlog.get_logger()
 # Clocks of a tuner and of this service may differ by this many seconds.
 _CLOCK_TOLERANCE = 5.0
+_SETTLING = Decision(
+    action="stop", reason="The load has ended; waiting for the closing scrape.", confidence=1.0
+)
 
 
 def document_of(experiment: Experiment) -> ExperimentDocument:
@@ -201,6 +205,8 @@ def _body_of(registration: Registration) -> dict[str, object]:
 def _current(context: Context, experiment: Experiment) -> Report:
     posted = context.board.get(experiment.id)
     if posted is not None and experiment.state not in FINAL:
+        if experiment.state is State.SETTLING:
+            return _settling(posted.report, experiment.end)
         return posted.report
     plan = plan_registration(Registration.model_validate(experiment.body))
     reason = "not evaluated yet"
@@ -210,6 +216,11 @@ def _current(context: Context, experiment: Experiment) -> Report:
     if experiment.state is State.ABORTED and end is None:
         end = experiment.updated_at
     report = report_failure(plan, reason, (experiment.start, end), now=context.clock())
-    if experiment.state is State.SETTLING:
-        return report.model_copy(update={"status": Status.RUNNING})
-    return report
+    return _settling(report, end) if experiment.state is State.SETTLING else report
+
+
+def _settling(report: Report, end: float | None) -> Report:
+    """The last report of an experiment that waits for its closing scrape."""
+    window = report.window and report.window.model_copy(update={"end": end})
+    changes = {"status": Status.RUNNING, "decision": _SETTLING, "window": window}
+    return report.model_copy(update=changes)
