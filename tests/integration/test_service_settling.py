@@ -10,7 +10,7 @@ from sloscore.core.histogram import Histogram
 from sloscore.core.samples import Child, InstanceSample, Target
 from sloscore.errors import SourceError
 from sloscore.evaluation.plan import plan_registration
-from sloscore.evaluation.settle import settle
+from sloscore.evaluation.settle import UNMATCHED_SECONDS, settle
 from sloscore.experiments.model import Experiment, State, new_experiment
 from sloscore.settings import EvaluationSettings
 from sloscore.sources.base import Snapshot
@@ -18,6 +18,7 @@ from sloscore.wire import Registration, Report
 
 START, END = 1000.0, 1010.0
 INTERVAL = 2.0
+VLLM_LATENCY = "vllm:e2e_request_latency_seconds_bucket"
 CHILD = Child("latency", (("model_name", "m"),))
 
 
@@ -25,6 +26,7 @@ CHILD = Child("latency", (("model_name", "m"),))
 class Source:
     """Scrapes at the ``times``, one request each; it fails from ``gone`` until ``back``.
 
+    A scrape at ``exposed_from`` shows the names that are ``exposed``.
     Each query takes a tenth of a second of its clock.
     """
 
@@ -32,6 +34,8 @@ class Source:
     gone: float = 0.0
     back: float = 0.0
     now: float = END
+    exposed: Sequence[str] = ()
+    exposed_from: float = END
 
     def clock(self) -> float:
         return self.now
@@ -48,8 +52,9 @@ class Source:
         return self._between(after, until)
 
     async def names(self, target: Target, at: float, seconds: float) -> frozenset[str]:
-        del target, at, seconds
-        raise AssertionError("the task names its server")
+        del target
+        self.now += 0.1
+        return frozenset(self.exposed if at - seconds < self.exposed_from <= at else ())
 
     async def check(self) -> None:
         pass
@@ -66,8 +71,9 @@ class Source:
         return InstanceSample(("job", "x"), time, up=True, histograms={CHILD: histogram})
 
 
-async def settled(source: Source, **settings: float) -> Report:
+async def settled(source: Source, server: str | None = "vllm", **settings: float) -> Report:
     task = task_of(slo={"latency": {"p50": {"threshold": 1.0}}}, selector={"instance": "x"})
+    task["server"] = server
     registration = Registration.model_validate({"id": "one", "task": task})
     plan = plan_registration(registration)
     running = new_experiment("one", "chat", {}, plan.objective, "minimize", START, START)
@@ -97,11 +103,39 @@ async def test_a_server_that_is_gone_is_waited_for_no_longer_than_two_intervals_
     assert source.now == pytest.approx(END + 2 * INTERVAL + 5.0, abs=0.2)
 
 
-async def test_a_server_that_was_never_seen_is_waited_for_as_long_as_settings_say() -> None:
+@pytest.mark.parametrize("server", ["vllm", None])
+@pytest.mark.parametrize(
+    ("given", "waited"),
+    [({"interval": 0.001}, UNMATCHED_SECONDS), ({"interval": 5.0}, UNMATCHED_SECONDS + 10.0),
+     ({"closing_wait": 3.0}, 3.0)],
+)  # fmt: skip
+async def test_a_selector_that_matches_nothing_is_waited_for_no_longer_than_a_slow_first_scrape(
+    monkeypatch: pytest.MonkeyPatch, server: str | None, given: Mapping[str, float], waited: float
+) -> None:
+    # The clock of the source is the one that counts.
+    monkeypatch.setattr("sloscore.evaluation.settle._POLL_SECONDS", 0.001)
     source = Source([])
-    report = await settled(source, closing_wait=30.0)
+    report = await settled(source, server, **given)
     assert report.status == "NO_DATA"
-    assert source.now == pytest.approx(END + 30.0, abs=0.2)
+    assert source.now == pytest.approx(END + waited, abs=0.4)
+
+
+@pytest.mark.parametrize("server", ["vllm", None])
+async def test_a_server_whose_first_scrape_comes_after_the_end_is_found(server: str | None) -> None:
+    source = Source([END + 14.5], exposed=[VLLM_LATENCY], exposed_from=END + 14.5)
+    report = await settled(source, server)
+    assert report.window is not None
+    assert (report.window.instances, report.window.observed_end) == (1, END + 14.5)
+
+
+async def test_a_server_that_exposes_what_no_preset_fits_is_waited_for_as_long_as_settings_say() -> (
+    None
+):
+    source = Source([], exposed=["up"], exposed_from=END - 1)
+    report = await settled(source, None, closing_wait=30.0)
+    assert report.reason is not None
+    assert "no preset fits the metrics that are exposed (up)" in report.reason
+    assert source.now == pytest.approx(END + 30.0, abs=0.4)
 
 
 async def test_an_outage_after_the_end_does_not_use_up_the_wait_for_the_closing_scrape() -> None:

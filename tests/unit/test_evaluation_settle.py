@@ -80,6 +80,44 @@ async def test_a_load_that_ends_in_its_warm_up_has_no_data() -> None:
     assert source.asked == []
 
 
+SGLANG, VLLM = "sglang:e2e_request_latency_seconds", "vllm:e2e_request_latency_seconds"
+UP = "up"
+
+
+@pytest.mark.parametrize(
+    ("exposed", "hint"),
+    [
+        ({VLLM, UP}, "It was read as sglang, but the selector's series look like vllm."),
+        ({SGLANG, UP}, None),
+        ({SGLANG, VLLM}, None),
+        ({UP}, None),
+        (set(), None),
+    ],
+)
+async def test_a_preset_that_matches_nothing_is_told_which_one_the_series_look_like(
+    exposed: set[str], hint: str | None
+) -> None:
+    source = source_of(sample(995, None), sample(1061, None))
+    source.exposed = frozenset(f"{name}_bucket" if ":" in name else name for name in exposed)
+
+    report = await settled(source, plan(server="sglang"))
+
+    assert report.status == Status.NO_DATA
+    assert report.reason is not None
+    assert report.reason.endswith(hint) if hint else "look like" not in report.reason
+    assert source.asked.count("names") == 1
+
+
+async def test_a_server_that_was_read_is_asked_for_no_names() -> None:
+    source = source_of(sample(995, 1), sample(1061, 1))
+    source.exposed = frozenset({f"{SGLANG}_bucket"})
+
+    report = await settled(source, plan())
+
+    assert (report.status, requests(report)) == (Status.NO_DATA, 0)
+    assert "names" not in source.asked
+
+
 async def test_an_experiment_that_runs_cannot_be_settled() -> None:
     with pytest.raises(ValueError, match="experiment one has not ended"):
         await settled(source_of(), plan(), end=None)

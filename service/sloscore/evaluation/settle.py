@@ -1,19 +1,22 @@
 """The end of an experiment: wait for the scrape that closes its window, then the final report."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 
 from sloscore.core.scoring import Status
-from sloscore.errors import SourceError
+from sloscore.errors import SourceError, SpecError
 from sloscore.evaluation.plan import Plan
-from sloscore.evaluation.recognise import with_server_soon
+from sloscore.evaluation.recognise import UNEXPOSED, UNRECOGNISED, names_seen, with_server_soon
 from sloscore.evaluation.replay import catch_up, open_window
 from sloscore.evaluation.report import report_failure, report_window
 from sloscore.experiments.model import Experiment, State
 from sloscore.experiments.window import WindowAccumulator
 from sloscore.settings import EvaluationSettings
 from sloscore.sources.base import MetricSource
+from sloscore.spec.detect import recognise
+from sloscore.spec.preset import named_server
 from sloscore.wire import Report
 
 FINAL_STATE = {
@@ -25,6 +28,10 @@ FINAL_STATE = {
 _LATE_INTERVALS = 2
 _LATE_SECONDS = 5.0
 _POLL_SECONDS = 1.0
+# Where nothing matched so far a server may still be scraped for the first time. One that is scraped
+# less often than this is found to be there within the window itself, unless that is shorter.
+UNMATCHED_SECONDS = 15.0
+_UNMATCHED_EVALUATIONS = 2
 # A window of this length has a scrape by any Prometheus that looks at its servers at all.
 _LONG_SECONDS = 60.0
 _NAME_A_TARGET = (
@@ -43,7 +50,8 @@ async def settle(
     """The final report of an experiment whose load has ended, from all raw samples of its window.
 
     Waits until every instance was scraped at or after the end, but not longer than
-    ``closing_wait``, nor than two scrape intervals for an instance that is gone. While the source
+    ``closing_wait``, nor than two scrape intervals for an instance that is gone, nor than
+    ``UNMATCHED_SECONDS`` and two evaluations where the selector matched nothing at all. While the source
     does not answer it waits ``source_wait``, after which there is no data; the wait for the closing
     scrape begins when it answers again, as a source that was away scraped nobody. A server that
     the service scrapes itself and that never answered is waited for as for a closing scrape.
@@ -62,25 +70,32 @@ async def settle(
         now = clock()
         try:
             if window is None:
-                plan = await with_server_soon(source, plan, *span)
+                plan = await with_server_soon(source, plan, span[0], _latest(now, span, settings))
                 window = await open_window(source, plan.target, *span)
             await catch_up(source, plan.target, window, now)
         except SourceError as error:
-            if error.kind == "unrecognised" and now >= experiment.end + settings.closing_wait:
-                return report_failure(plan, str(error), span, now=now)
             waits_since = now
-            if now >= give_up:
-                reason = f"the metric source failed: {error}"
-                return report_failure(plan, reason, span, now=now)
+            if given_up := _resignation(error, now, span[1], give_up, settings):
+                return report_failure(plan, given_up, span, now=now)
         else:
             if not window.awaits_scrape or now >= waits_since + _patience(window, settings):
-                return _advised(
-                    plan,
-                    report_window(
-                        plan, window.counts(), span, now=now, base_score=experiment.base_score
-                    ),
+                report = report_window(
+                    plan, window.counts(), span, now=now, base_score=experiment.base_score
                 )
+                other = await _other_server(source, plan, report, _latest(now, span, settings))
+                return _advised(plan, report, other)
         await asyncio.sleep(poll)
+
+
+def _resignation(
+    error: SourceError, now: float, end: float, give_up: float, settings: EvaluationSettings
+) -> str | None:
+    """The reason for no data where an error of the source is not waited out any longer."""
+    waits = {UNEXPOSED: _unmatched_wait(settings), UNRECOGNISED: settings.closing_wait}
+    patience = waits.get(error.kind)
+    if patience is not None and now >= end + patience:
+        return str(error)
+    return f"the metric source failed: {error}" if now >= give_up else None
 
 
 def _source_wait(plan: Plan, settings: EvaluationSettings) -> float:
@@ -90,8 +105,30 @@ def _source_wait(plan: Plan, settings: EvaluationSettings) -> float:
     return min(settings.closing_wait, _LATE_INTERVALS * interval + _LATE_SECONDS)
 
 
-def _advised(plan: Plan, report: Report) -> Report:
-    """The report with advice where Prometheus has no scrape of the window."""
+def _latest(now: float, span: tuple[float, float], settings: EvaluationSettings) -> float:
+    """Up to when the names of a window's series are looked at: its server's first scrape, too."""
+    return min(now, span[1] + settings.closing_wait)
+
+
+async def _other_server(
+    source: MetricSource, plan: Plan, report: Report, until: float
+) -> str | None:
+    """A preset that fits the selector's series where the plan's own matched none of them."""
+    window = report.window
+    if report.status is not Status.NO_DATA or window is None or window.instances:
+        return None
+    with contextlib.suppress(SourceError, SpecError):
+        found = recognise(await names_seen(source, plan, window.start, until))
+        return None if found == named_server(plan.spec) else found
+    return None
+
+
+def _advised(plan: Plan, report: Report, other: str | None) -> Report:
+    """The report with advice where it was read as the wrong server, or has no scrape of its window."""
+    if other is not None:
+        server = named_server(plan.spec) or "the task's own metrics"
+        hint = f"It was read as {server}, but the selector's series look like {other}."
+        return report.model_copy(update={"reason": f"{report.reason} {hint}"})
     window = report.window
     if report.status is not Status.NO_DATA or plan.target.url or not window or not window.end:
         return report
@@ -102,7 +139,15 @@ def _advised(plan: Plan, report: Report) -> Report:
     return report.model_copy(update={"reason": f"{report.reason}{_NAME_A_TARGET}"})
 
 
+def _unmatched_wait(settings: EvaluationSettings) -> float:
+    return min(
+        settings.closing_wait, _UNMATCHED_EVALUATIONS * settings.interval + UNMATCHED_SECONDS
+    )
+
+
 def _patience(window: WindowAccumulator, settings: EvaluationSettings) -> float:
+    if window.last_sample_time() is None:
+        return _unmatched_wait(settings)
     interval = window.counts().scrape_interval
     if interval is None:
         return settings.closing_wait
