@@ -65,6 +65,27 @@ def test_one_broken_file_among_valid_ones_fails_the_check(broken: str) -> None:
     assert len(result.stderr.splitlines()) == 2
 
 
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_what_is_allowed_but_rarely_meant_is_warned_of(
+    tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    path = tmp_path / "task.yaml"
+    path.write_text(
+        "task_name: t\nslo:\n"
+        "  latency: {p50: {threshold: 600}, p90: {threshold: 5000, fail_ratio: 20}}\n"
+        "  ttft: {threshold: 601, fail_ratio: 5}\n"
+        "  throughput: {threshold: 5000}\n",
+        encoding="utf-8",
+    )
+    result = run(*options, str(path))
+    assert result.exit_code == 0
+    assert result.stderr.splitlines() == [
+        f"{path}: warning: latency_p90: threshold is 5000 s: seconds, not milliseconds?",
+        f"{path}: warning: latency_p90: fail_ratio 20 is 2000 %; 0.2 is 20 %",
+        f"{path}: warning: ttft: threshold is 601 s: seconds, not milliseconds?",
+    ]
+
+
 def test_an_unknown_server_is_a_problem(tmp_path: Path) -> None:
     path = tmp_path / "task.yaml"
     path.write_text("task_name: t\nserver: ollama\n", encoding="utf-8")

@@ -14,6 +14,8 @@ from sloscore.spec.model import TaskSpec
 from sloscore.spec.preset import families_for, named_server
 
 _ITS_METRICS_TELL = "none named; it is recognised by the metrics that it exposes"
+_LONG_SECONDS = 600.0
+_LARGE_RATIO = 5.0
 _HEADER = ("SLI", "statistic", "limit", "weight", "hard fail")
 
 
@@ -25,13 +27,16 @@ def check(context: click.Context, files: tuple[str, ...], *, as_json: bool) -> N
     """Validate task files (YAML or JSON) and show the SLOs in effect.
 
     Exits with 0 where all files are valid, with 1 where any is not; problems go to standard error
-    as file:line: field: what is right.
+    as file:line: field: what is right, and so do warnings about what is allowed, but rarely meant.
 
     \b
     Example:
       sloscore check examples/docker_task_with_slo.json
     """  # noqa: D301  \\b is click's mark for a paragraph that keeps its lines
     results = [_checked(file) for file in files]
+    for file, task, _ in results:
+        for warning in _warnings(task):
+            click.echo(f"{file}: warning: {warning}", err=True)
     if as_json:
         click.echo(json.dumps({"files": [_as_json(*result) for result in results]}, indent=2))
     else:
@@ -54,6 +59,15 @@ def _checked(file: str) -> tuple[str, TaskSpec | None, list[str]]:
     except SpecError as error:
         return file, None, [f"{file}: {problem}" for problem in error.problems]
     return file, task, []
+
+
+def _warnings(task: TaskSpec | None) -> Iterator[str]:
+    for sli, slo in _limits(task) if task else ():
+        if not slo.is_minimum and slo.threshold > _LONG_SECONDS:
+            yield f"{sli.id}: threshold is {slo.threshold:.12g} s: seconds, not milliseconds?"
+        if slo.fail_ratio > _LARGE_RATIO:
+            percent = f"{slo.fail_ratio * 100:.12g} %"
+            yield f"{sli.id}: fail_ratio {slo.fail_ratio:.12g} is {percent}; 0.2 is 20 %"
 
 
 def _as_json(file: str, task: TaskSpec | None, problems: list[str]) -> dict[str, Any]:
