@@ -64,6 +64,9 @@ def test_a_window_reports_what_it_was_counted_over() -> None:
         "scrape_interval": 15.0,
         "unseen_head": 0.0,
         "unseen_tail": 0.0,
+        "unseen_gaps": 0.0,
+        "widened_head": 0.0,
+        "widened_tail": 0.0,
     }
 
 

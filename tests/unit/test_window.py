@@ -45,6 +45,7 @@ class Case(NamedTuple):
     resets: int = 0
     unseen_head: float = 0
     unseen_tail: float = 0
+    gaps: float = 0
 
 
 CASES = {
@@ -72,17 +73,23 @@ CASES = {
         [sample(995, None), sample(1030, (4, 5, 6)), sample(1060, (5, 6, 8))], (5, 6, 8)
     ),
     "a fall of the count is a reset and all buckets count from zero": Case(
-        [sample(995, (5, 6, 9)), sample(1030, (7, 8, 11)), sample(1060, (6, 8, 9))],
+        [sample(995, (5, 6, 9)), sample(1030, (7, 8, 11)), sample(1040, (6, 8, 9)),
+         sample(1060, (6, 8, 9))],
         (8, 10, 11),
         resets=1,
+        gaps=10,
     ),
     "a reset that only one bucket shows is one for the whole histogram": Case(
-        [sample(1000, (12, 13, 15)), sample(1060, (6, 17, 18))], (6, 17, 18), resets=1
+        [sample(1000, (12, 13, 15)), sample(1050, (6, 17, 18)), sample(1060, (6, 17, 18))],
+        (6, 17, 18),
+        resets=1,
+        gaps=50,
     ),
     "a reset that only the process start shows is seen": Case(
         [sample(1000, (1, 1, 1), born=900), sample(1060, (5, 6, 7), born=1030)],
         (5, 6, 7),
         resets=1,
+        gaps=30,
     ),
     "a start time that is rounded differently is no reset": Case(
         [sample(1000, (1, 1, 1), born=900.1), sample(1060, (5, 6, 7), born=900.12)], (4, 5, 6)
@@ -91,22 +98,76 @@ CASES = {
         [sample(1000, (1, 1, 1)), sample(1030, None), sample(1060, (5, 6, 7))],
         (5, 6, 7),
         resets=1,
+        gaps=30,
     ),
     "a fall of any counter is a reset of the histograms as well": Case(
-        [sample(1000, (1, 1, 1), tokens=500), sample(1060, (5, 6, 7), tokens=300)],
+        [sample(1000, (1, 1, 1), tokens=500), sample(1040, (5, 6, 7), tokens=300),
+         sample(1060, (5, 6, 7), tokens=300)],
         (5, 6, 7),
         resets=1,
+        gaps=40,
     ),
     "other bounds after a restart are merged on those that both have": Case(
         [
             sample(1000, (1, 1, 1)),
             InstanceSample(
                 ("job", "a"),
-                1060,
+                1050,
                 histograms={LATENCY: Histogram((2.0, 5.0, math.inf), (3, 4, 5), 1)},
             ),
         ],
         (3, 4, 5),
+        resets=1,
+        gaps=50,
+        unseen_tail=10,
+    ),
+    "a process born after the end is the next experiment's": Case(
+        [sample(995, (0, 0, 0), born=900), sample(1055, (4, 5, 6), born=900),
+         sample(1065, (7, 7, 7), born=1061)],
+        (4, 5, 6),
+        unseen_tail=5,
+    ),
+    "a restart that only the closing scrape shows may be the next experiment's": Case(
+        [sample(995, (0, 0, 0)), sample(1055, (4, 5, 6)), sample(1065, (1, 1, 1))],
+        (4, 5, 6),
+        unseen_tail=5,
+    ),
+    "a process that first shows after the end and was born after it is nobody": Case(
+        [sample(995, None, up=False), sample(1065, (7, 7, 7), born=1061)], None
+    ),
+    "the process before, seen down at the start, is no reset of the next": Case(
+        [sample(990, (9, 9, 9), born=100), sample(995, None, up=False),
+         sample(1010, (1, 2, 3), born=998), sample(1060, (4, 5, 6), born=998)],
+        (4, 5, 6),
+    ),
+    "a process born while its server was down at the start counts from zero": Case(
+        [sample(980, None, up=False), sample(1005, (1, 2, 3), born=983),
+         sample(1060, (4, 5, 6), born=983)],
+        (4, 5, 6),
+    ),
+    "a process born shortly before the start counts from zero": Case(
+        [sample(1005, (1, 2, 3), born=998), sample(1060, (4, 5, 6), born=998)], (4, 5, 6)
+    ),
+    "a scrape that failed does not make an old process new": Case(
+        [sample(980, None, up=False), sample(1005, (100, 200, 300), born=100),
+         sample(1060, (101, 202, 303), born=100)],
+        (1, 2, 3),
+        unseen_head=5,
+    ),
+    "a late server that has counted nothing yet leaves nothing unseen": Case(
+        [sample(1030, None), sample(1060, (4, 5, 6))], (4, 5, 6)
+    ),
+    "a child that the same process shows no more is no restart": Case(
+        [sample(1000, (100, 100, 100), born=900), sample(1030, None, born=900),
+         sample(1060, (101, 102, 103), born=900)],
+        (1, 2, 3),
+    ),
+    "a child that fell in the same process began anew by itself": Case(
+        [InstanceSample(("job", "a"), t, True, 900.0, {
+            LATENCY: Histogram(BOUNDS, (a, a, a), a),
+            OTHER_ENGINE: Histogram(BOUNDS, (b, b, b), b)})
+         for t, a, b in ((1000, 50, 100), (1030, 51, 3), (1060, 52, 4))],
+        (6, 6, 6),
         resets=1,
     ),
     "instances are added": Case(
@@ -143,11 +204,8 @@ def test_window(case: Case) -> None:
     counts = window(*case.samples)
     histogram = counts.histograms.get("latency")
     assert (histogram and histogram.cumulative) == case.counts
-    assert (counts.resets, counts.unseen_head, counts.unseen_tail) == (
-        case.resets,
-        case.unseen_head,
-        case.unseen_tail,
-    )
+    told = (counts.resets, counts.unseen_head, counts.unseen_tail, counts.unseen_gaps)
+    assert told == (case.resets, case.unseen_head, case.unseen_tail, case.gaps)
 
 
 def test_other_bounds_after_a_restart_keep_only_the_shared_ones() -> None:
@@ -158,6 +216,17 @@ def test_other_bounds_after_a_restart_keep_only_the_shared_ones() -> None:
     moved = window(sample(1000, None), sample(1020, (1, 2, 3)), case.samples[1])
     assert moved.histograms["latency"].bounds == (5.0, math.inf)
     assert moved.histograms["latency"].cumulative == (6, 8)
+
+
+def test_processes_that_take_turns_behind_an_address_are_told() -> None:
+    turns = [sample(1000 + 10 * n, (9, 9, 9), born=(500, 700)[n % 2]) for n in range(4)]
+    assert window(*turns).mixed == "a"
+    assert window(sample(1000, (1, 1, 1), born=500)).mixed is None
+
+
+def test_how_far_the_window_was_widened_is_told() -> None:
+    counts = window(sample(985, (0, 0, 0)), sample(1030, (1, 1, 1)), sample(1075, (2, 2, 2)))
+    assert (counts.widened_head, counts.widened_tail) == (15, 15)
 
 
 def test_a_window_is_closed_by_a_scrape_at_or_after_its_end_of_every_instance() -> None:
@@ -204,7 +273,8 @@ def test_no_request_is_counted_twice_or_invented_whatever_restarts(
         scraped_and_alive += len(step.requests)
         counts = tuple(float(sum(v <= bound for v in values)) for bound in BOUNDS)
         samples.append(sample(START + number, counts, born=born if tells_start else None))
-    result = window(*samples, end=START + len(history))
+    # A process that is born within the last second may be the next experiment's.
+    result = window(*samples, end=START + len(history) + 2)
     seen = result.histograms["latency"].count
     if tells_start:
         assert seen == scraped_and_alive

@@ -160,12 +160,12 @@ def test_series_that_are_gone_from_a_scrape_are_a_restart() -> None:
 
 
 @pytest.mark.parametrize(
-    ("born", "requests", "unseen_head"), [(1010, 9, 0), (999.1, 9, 0), (998.9, 2, 15)]
+    ("born", "requests", "unseen_head"),
+    [(1010, 9, 0), (999.1, 9, 0), (990.1, 9, 0), (989.9, 2, 15)],
 )
-def test_a_process_is_born_when_it_says_so_to_the_second(
+def test_a_process_that_was_young_at_the_start_counts_from_zero(
     born: float, requests: float, unseen_head: float
 ) -> None:
-    """Kernels tell in whole seconds when they booted."""
     counts = window(sample(1015, 7, born=born), sample(1060, 9, born=born))
 
     assert counts.histograms["latency"].count == requests

@@ -79,22 +79,25 @@ def apply_penalty(base: float, penalty: float, direction: Direction) -> float:
     return math.inf if math.isinf(penalty) else base * (1 + penalty)
 
 
-def combine(
+def combine(  # noqa: PLR0913  a score is made of these
     base: float | NoData,
     direction: Direction,
     slis: Sequence[SliResult],
     *,
     steepness: float = DEFAULT_STEEPNESS,
     base_error: float | None = 0.0,
+    base_ends: tuple[float, float] | None = None,
 ) -> Score:
     """All SLIs and the base score as one score.
 
     A hard fail outranks missing data elsewhere: what is known to fail has failed. Missing data
     outranks everything else: a score is a number only when all of it was measured.
-    ``base_error`` is the base's standard error. Raises ValueError for a base that is negative,
+    ``base_error`` is the base's standard error, ``base_ends`` the least and the largest value that
+    it can have. Raises ValueError for a base that is negative,
     infinite or NaN.
     """
     known = None if isinstance(base, NoData) else base
+    ends = base_ends or (None if known is None else (known, known))
     penalties = [result.penalty for result in slis]
     total = _total(penalties)
     finite = None if known is None or total is None else apply_penalty(known, total, direction)
@@ -117,8 +120,8 @@ def combine(
         base=known,
         penalty=total,
         score=score,
-        interval=_interval(known, direction, [r.by_buckets for r in slis]),
-        sampled_interval=_interval(known, direction, [r.by_sampling for r in slis]),
+        interval=_interval(ends, direction, [r.by_buckets for r in slis]),
+        sampled_interval=_interval(ends, direction, [r.by_sampling for r in slis]),
         finite_score=finite,
         error=_error(
             known, total, direction, base_error, [r.penalty_error(steepness) for r in slis]
@@ -137,17 +140,20 @@ def _total(penalties: Sequence[float | None]) -> float | None:
 
 
 def _interval(
-    base: float | None, direction: Direction, ranges: Sequence[Range | None]
+    base: tuple[float, float] | None, direction: Direction, ranges: Sequence[Range | None]
 ) -> Interval | None:
+    if base is None:
+        return None
+    best_first = sorted(base, reverse=direction is Direction.MAXIMIZE)
     ends = []
     for end in (0, 1):
         total = _total([None if known is None else known.penalties[end] for known in ranges])
-        if base is None or total is None:
+        if total is None:
             return None
         if any(known and known.verdicts[end] is Verdict.HARD_FAIL for known in ranges):
             ends.append(-math.inf if direction is Direction.MAXIMIZE else math.inf)
         else:
-            ends.append(apply_penalty(base, total, direction))
+            ends.append(apply_penalty(best_first[end], total, direction))
     return Interval(min(ends), max(ends))
 
 

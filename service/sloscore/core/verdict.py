@@ -22,10 +22,14 @@ class HardFailOn(StrEnum):
 
 
 class Uncertainty(StrEnum):
-    """Why a verdict is not certain: a limit lies inside a bucket, or there are too few requests."""
+    """Why a verdict is not certain.
+
+    A limit lies inside a bucket, there are too few requests, or too much of the window is unseen.
+    """
 
     BUCKETS = "buckets"
     SAMPLING = "sampling"
+    WINDOW = "window"
 
 
 class Severity(StrEnum):

@@ -86,11 +86,11 @@ def _unseen(counts: WindowCounts, start: float) -> NoData | None:
 
 
 def _throughput(counts: WindowCounts, window: tuple[float, float]) -> Estimate | NoData:
-    """Output tokens over the window's seconds.
+    """Output tokens over the seconds that they were made in.
 
-    Tokens are counted between the scrapes around the window: if all load ran inside the window
-    that is its exact count; if load ran on outside, dividing by the scrapes' distance is right, and
-    so the lower end.
+    Tokens are counted between the scrapes around the window. If load ran on outside of it,
+    dividing by the scrapes' distance is right; if all load ran inside, dividing by the window's
+    seconds is. The value is the lower of both, so that it never promises too much.
     """
     tokens = counts.counters.get(TOKENS_ROLE)
     start, end = window
@@ -102,4 +102,4 @@ def _throughput(counts: WindowCounts, window: tuple[float, float]) -> Estimate |
     shortest, longest = sorted((end - start, observed))
     if shortest <= 0:
         return NoData("the window holds no two scrapes")
-    return Estimate(tokens / (end - start), tokens / longest, tokens / shortest)
+    return Estimate(tokens / longest, tokens / longest, tokens / shortest)

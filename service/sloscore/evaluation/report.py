@@ -9,7 +9,9 @@ from sloscore.core.penalty import Slo
 from sloscore.core.samples import Target
 from sloscore.core.scoring import Interval, Score, Status, combine
 from sloscore.core.sli import Estimate, Sli, given
+from sloscore.core.verdict import Verdict
 from sloscore.errors import SpecError
+from sloscore.evaluation.coverage import foreign_counts, missing_counts, with_coverage
 from sloscore.evaluation.measure import measure, measure_base, requests_in
 from sloscore.evaluation.plan import Plan, Rules, rules_of
 from sloscore.experiments.window import WindowCounts
@@ -31,21 +33,18 @@ def report_window(
     start, end = window
     span = (start, now if end is None else end)
     rules = plan.rules
-    slis = [
-        _judge(
-            sli,
-            slo,
-            measure(
-                sli, counts, span, confidence=rules.confidence, min_requests=rules.min_requests
-            ),
-            rules,
-        )
-        for sli, slo in rules.limits
-    ]
-    base = Estimate.exact(base_score) if base_score is not None else None
-    score = _combine(
-        base or measure_base(plan.objective, counts, span), plan.objective, slis, rules
-    )
+    foreign = foreign_counts(counts)
+    missing = None if end is None else missing_counts(counts, start, end)
+    slis = [_judge_window(sli, slo, counts, span, rules, foreign) for sli, slo in rules.limits]
+    base: Estimate | NoData = NoData(foreign or missing or "")
+    if base_score is not None:
+        base = Estimate.exact(base_score)
+    elif not (foreign or missing):
+        base = measure_base(plan.objective, counts, span)
+    if missing and not any(result.verdict is Verdict.HARD_FAIL for result in slis):
+        # What was seen may fail for certain; it cannot pass.
+        slis = [_judge(sli, slo, NoData(missing), rules) for sli, slo in rules.limits]
+    score = _combine(base, plan.objective, slis, rules)
     return _report(
         score, plan, running=end is None, window=_window(counts, start, end, plan.warmup), now=now
     )
@@ -98,6 +97,22 @@ def report_failure(
     return report.model_copy(update={"reason": reason})
 
 
+def _judge_window(  # noqa: PLR0913, PLR0917  a verdict on a window rests on these
+    sli: Sli,
+    slo: Slo,
+    counts: WindowCounts,
+    span: tuple[float, float],
+    rules: Rules,
+    foreign: str | None,
+) -> SliResult:
+    if foreign is not None:
+        return _judge(sli, slo, NoData(foreign), rules)
+    estimate = measure(
+        sli, counts, span, confidence=rules.confidence, min_requests=rules.min_requests
+    )
+    return with_coverage(_judge(sli, slo, estimate, rules), counts, span[1] - span[0])
+
+
 def _judge(sli: Sli, slo: Slo, estimate: Estimate | NoData, rules: Rules) -> SliResult:
     return judge(sli, slo, estimate, rules.steepness, rules.hard_fail_on)
 
@@ -110,7 +125,10 @@ def _combine(
         return combine(base, direction, slis, steepness=steepness)
     # Values that were not sampled, as a client's own, have no error.
     error = 0.0 if base.sampled is None else base.error
-    return combine(base.value, direction, slis, steepness=steepness, base_error=error)
+    ends = (base.lower, base.upper)
+    return combine(
+        base.value, direction, slis, steepness=steepness, base_error=error, base_ends=ends
+    )
 
 
 def _unknown_values(values: dict[str, float | None], known: Sequence[str]) -> list[str]:
@@ -203,4 +221,7 @@ def _window(counts: WindowCounts, start: float, end: float | None, warmup: float
         scrape_interval=counts.scrape_interval,
         unseen_head=counts.unseen_head,
         unseen_tail=counts.unseen_tail,
+        unseen_gaps=counts.unseen_gaps,
+        widened_head=counts.widened_head,
+        widened_tail=counts.widened_tail,
     )

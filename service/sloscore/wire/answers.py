@@ -31,8 +31,8 @@ class SliReport(Document):
     ``lower`` and ``upper`` are what the window's own requests leave open (buckets),
     ``confidence_lower`` and ``confidence_upper`` where the deployment's own value lies at the
     report's ``confidence``. ``uncertainty`` says why a verdict is not ``certain``: "buckets" (a
-    limit lies inside of one) or "sampling" (too few requests, of which about
-    ``requests_to_settle`` more would do). ``requests_over`` of ``requests`` took longer than the
+    limit lies inside of one), "sampling" (too few requests, of which about ``requests_to_settle``
+    more would do) or "window" (too much of it was seen by no scrape). ``requests_over`` of ``requests`` took longer than the
     threshold, where a bucket ends there.
     """
 
@@ -61,7 +61,9 @@ class WindowReport(Document):
 
     ``start`` is that of the load plus ``warmup``; ``observed_start`` and ``observed_end`` are the
     scrapes around the window. ``unseen_head`` and
-    ``unseen_tail`` are the parts of it that some instance has no scrape for.
+    ``unseen_tail`` are the parts of it that some instance has no scrape for, ``unseen_gaps`` those
+    before restarts; ``widened_head`` and ``widened_tail`` are the seconds outside of the window
+    whose requests are counted, too.
     """
 
     start: Time
@@ -75,6 +77,9 @@ class WindowReport(Document):
     scrape_interval: float | None
     unseen_head: float
     unseen_tail: float
+    unseen_gaps: float = 0.0
+    widened_head: float = 0.0
+    widened_tail: float = 0.0
 
 
 class Report(Document):
