@@ -120,12 +120,15 @@ class ScrapeSource:
         interval = followed.target.scrape_interval or self._settings.interval
         while True:
             at, sample = await self._scrape(followed.target)
-            if isinstance(sample, SourceError):
-                followed.failure = sample
-                sample = InstanceSample(_instance_of(followed.target), at, up=False)
-            else:
+            if not isinstance(sample, SourceError):
                 followed.failure = None
-            followed.history.add([sample])
+                followed.history.add([sample])
+            else:
+                followed.failure = sample
+                if sample.kind != "timeout":
+                    # A server that is too busy to answer is not gone: the next scrape counts.
+                    gone = InstanceSample(_instance_of(followed.target), at, up=False)
+                    followed.history.add([gone])
             await asyncio.sleep(interval)
 
     async def _scrape(self, target: Target) -> tuple[float, InstanceSample | SourceError]:
