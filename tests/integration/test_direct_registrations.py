@@ -183,6 +183,21 @@ async def test_a_target_that_is_no_url_of_a_page_is_refused(api: Api, target: Js
     assert (await api.get("/api/v1/experiments")).json["experiments"] == []
 
 
+async def test_a_target_that_may_not_be_scraped_is_refused(
+    tmp_path: Path, server: PageServer
+) -> None:
+    scrape = {"allowed_targets": ["10.0.0.*:8000"]}
+    given = settings(tmp_path, prometheus={"enabled": False}, scrape=scrape)
+    async with serving(given) as api:
+        answer = await api.register("one", task_of(), **at(server, "one"))
+
+    assert (answer.status, answer.type) == (422, PROBLEM)
+    assert answer.json["errors"] == [
+        f"target: http://{server.address}/one is not among scrape.allowed_targets"
+    ]
+    assert server.asked == []
+
+
 INTERVALS: dict[str, tuple[Json, str]] = {
     "too often": ("50ms", "scrape_interval: must be at least 0.1"),
     "none": (0, "scrape_interval: "),

@@ -66,6 +66,8 @@ async def register(request: web.Request) -> web.Response:
     context = request.app[CONTEXT]
     registration = await read_body(request, Registration)
     plan = plan_registration(registration)
+    if plan.target.url and not context.settings.scrape.allows(plan.target.url):
+        raise SpecError([f"target: {plan.target.url} is not among scrape.allowed_targets"])
     if plan.is_open and plan.target.url:
         plan = await _recognised(context, plan)
     first = await _capture(context, plan.target)
