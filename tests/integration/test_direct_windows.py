@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 from tests.integration.pages import HOST, Engine, PageServer
 from tests.integration.service import (
     Api,
@@ -250,3 +251,67 @@ async def test_the_tuner_may_say_when_its_load_ended(api: Api) -> None:
         report = await api.final("past")
     assert report["window"]["requests"] == 20
     assert 0 <= unix(report["window"]["observed_end"]) - unix(report["window"]["end"]) < 1
+
+
+class Busy:
+    """An engine whose server answers nobody while it is busy."""
+
+    def __init__(self) -> None:
+        self.engine = Engine(born=1.6e9)
+        self.idle = asyncio.Event()
+        self.idle.set()
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        await self.idle.wait()
+        return await self.engine.answer(request)
+
+
+@pytest.fixture
+async def impatient(tmp_path: Path) -> AsyncIterator[Api]:
+    """A service that gives up a scrape soon."""
+    given = settings(tmp_path, prometheus=NO_PROMETHEUS, scrape={"timeout": "100ms"})
+    async with serving(given) as api:
+        yield api
+
+
+async def test_a_server_that_is_too_busy_at_the_start_leaves_its_head_unseen(
+    impatient: Api,
+) -> None:
+    busy = Busy()
+    busy.engine.finish(0.75, times=100)
+    async with PageServer(busy.answer) as server:
+        busy.idle.clear()
+        target = {"target": url_of(server), "scrape_interval": "100ms"}
+        await impatient.register("busy", task_of(), **target)
+        busy.engine.finish(0.75, times=5)
+        busy.idle.set()
+        await impatient.score_until("busy", lambda report: report["window"]["observed_start"])
+        busy.engine.finish(0.75, times=20)
+        await impatient.finish("busy")
+        report = await impatient.final("busy")
+    window = report["window"]
+    # What it had counted by its first answer is not the window's.
+    assert (report["status"], window["requests"], window["resets"]) == ("SUCCESS", 20, 0)
+    assert window["unseen_head"] == pytest.approx(
+        unix(window["observed_start"]) - unix(window["start"]), abs=0.002
+    )
+    assert window["unseen_head"] > 0
+
+
+async def test_a_server_that_is_too_busy_at_the_end_is_scraped_once_more(impatient: Api) -> None:
+    busy = Busy()
+    async with PageServer(busy.answer) as server:
+        target = {"target": url_of(server), "scrape_interval": "100ms"}
+        await impatient.register("busy", task_of(), **target)
+        busy.engine.finish(0.75, times=20)
+        await server.asked_again(2)
+        busy.engine.finish(0.75, times=5)
+        busy.idle.clear()
+        await impatient.finish("busy")
+        # Those that follow get no answer, either.
+        await server.asked_again(2)
+        busy.idle.set()
+        report = await impatient.final("busy")
+    window = report["window"]
+    assert (report["status"], window["requests"]) == ("SUCCESS", 25)
+    assert (window["unseen_head"], window["unseen_tail"], window["resets"]) == (0, 0, 0)

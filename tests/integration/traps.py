@@ -34,8 +34,6 @@ JOBS = {
     "successive-hidden": 1,
     "swapped": 1,
     "rounded": 1,
-    "loaded": 1,
-    "between": 1,
 }
 # What a second job scrapes as well.
 TWICE = ("twice", "anonymous")
