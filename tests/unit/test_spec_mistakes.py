@@ -100,6 +100,10 @@ def problems_in(text: str, name: str = "task.yaml") -> list[str]:
             "latency: {p90: {threshold: 1, treshold: 2}}",
             "slo.latency.p90.treshold: is not a known key; did you mean threshold?",
         ),
+        (
+            'latency: {p90: {threshold: 1, "[key]": 1}}',
+            f"slo.latency.p90.'[key]': is not a known key; known are {TARGET}",
+        ),
         ("latency: 5", "slo.latency: must be a mapping, got 5"),
         (
             "throughput: {threshold: 1, statistic: mean}",

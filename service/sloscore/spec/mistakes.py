@@ -68,7 +68,9 @@ def _mistake(details: ErrorDetails, model: type[BaseModel], *, hidden: bool) -> 
     kind, loc = details["type"], details["loc"]
     place = _place(loc)
     if kind == "extra_forbidden":
-        return Mistake(place, _unknown_key(str(place[-1]), sorted(_keys_at(model, loc[:-1]))))
+        # The key is the writer's own, whatever it looks like.
+        place = (*_place(loc[:-1]), loc[-1])
+        return Mistake(place, _unknown_key(str(loc[-1]), sorted(_keys_at(model, loc[:-1]))))
     context: dict[str, Any] = details.get("ctx", {})
     if kind == "value_error":
         return Mistake(place, str(context["error"]))
