@@ -236,3 +236,11 @@ def test_the_url_comes_before_that_of_the_config(
     task = task_file(tmp_path, ONLY_P90, server="vllm", selector={"instance": "x"})
     ended = score_window(task, "1", "2", "--config", str(config), url=prometheus.url)
     assert ended.code == 4
+
+
+@pytest.mark.parametrize(("value", "shown"), [("inf", "Infinity"), ("-inf", "-Infinity")])
+def test_an_infinite_value_is_refused(tmp_path: Path, value: str, shown: str) -> None:
+    task = task_file(tmp_path, {"ttft": {"threshold": 1.0}})
+    ended = score_numbers(task, 3.0, ttft=float(value))
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err == f"sloscore: values.ttft: must be a finite number, got {shown}\n"

@@ -1,15 +1,26 @@
 """Documents that a client sends."""
 
+import math
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from sloscore.core.objective import Objective
 from sloscore.settings import Duration
 from sloscore.spec.metric import CustomMetrics
 from sloscore.spec.model import Selector, TaskSpec
 from sloscore.spec.slo import SloSpec
-from sloscore.wire.values import Base, Document, ExperimentId, TargetUrl, Time
+from sloscore.wire.values import Base, Document, ExperimentId, TargetUrl, Time, json_number
+
+
+def _is_not_infinite(value: float) -> float:
+    # NaN is missing data.
+    if math.isinf(value):
+        raise ValueError(f"must be a finite number, got {json_number(value)}")
+    return value
+
+
+Measured = Annotated[float, Field(strict=True), AfterValidator(_is_not_infinite)]
 
 
 class Registration(Document):
@@ -78,7 +89,7 @@ class ScoreRequest(Document):
     slo: SloSpec | None = None
     objective: Objective = Objective.MINIMIZE_LATENCY
     base_score: Base | None = None
-    values: dict[str, Annotated[float, Field(strict=True)] | None] | None = None
+    values: dict[str, Measured | None] | None = None
     selector: Selector | None = None
     server: str | None = None
     metrics: CustomMetrics | None = None
