@@ -1,8 +1,10 @@
 """``sloscore score --target``: a server from now on, in tables, in JSON and in exit codes."""
 
+import asyncio
 import bisect
 import contextlib
 import json
+import signal
 import statistics
 import threading
 import time
@@ -11,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from tests.cli.command import Ended, sloscore
+from tests.cli.command import PATIENCE, Ended, running, sloscore
 from tests.integration.service import Deployments, Json, unix
 
 from sloscore.simulate.server import SimulatedServer
@@ -181,7 +183,7 @@ def test_the_settings_say_what_may_be_scraped(deployments: Deployments, tmp_path
         (["--target", NOWHERE, "--for", "3s", "--start", "1", "--end", "2"], 2, "give one of"),
         (["--target", "file:///etc/passwd", "--for", "3s"], 1, "target: "),
         (["--target", "http://a:b@127.0.0.1/", "--for", "3s"], 1, "must not hold credentials"),
-        (["--target", NOWHERE, "--for", "3"], 1, "'3' is no duration"),
+        (["--target", NOWHERE, "--for", "3 s"], 1, "'3 s' is no duration"),
         (["--target", NOWHERE, "--for", "0s"], 1, "must be above 0"),
         (["--target", NOWHERE, "--for", "3s", "--server", "nginx"], 1, "server: must be one of"),
         (["--target", NOWHERE, "--for", "10s"], 1, "slo.warmup: 10 s leave nothing"),
@@ -195,3 +197,27 @@ def test_wrong_usage_and_input_are_told_in_a_sentence(
     assert (ended.code, ended.out) == (code, "")
     assert sentence in ended.err
     assert "Traceback" not in ended.err
+
+
+async def test_a_scrape_that_is_interrupted_ends_as_a_shell_tells_it(tmp_path: Path) -> None:
+    connected = asyncio.Event()
+
+    async def stay_silent(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connected.set()
+        await ended.wait()
+        writer.close()
+
+    ended = asyncio.Event()
+    silent = await asyncio.start_server(stay_silent, "127.0.0.1")
+    url = f"http://127.0.0.1:{silent.sockets[0].getsockname()[1]}/metrics"
+    task = task_file(tmp_path, MILD, server="vllm")
+    async with silent, running("score", "--slo", task, "--target", url, "--for", "60") as process:
+        await asyncio.wait_for(connected.wait(), PATIENCE)
+        process.send(signal.SIGINT)
+        interrupted = await process.end()
+        ended.set()
+    assert (interrupted.code, interrupted.out) == (130, "")
+    assert interrupted.err.splitlines() == [
+        f"Scraping {url} for 60 s",
+        "sloscore: interrupted",
+    ]

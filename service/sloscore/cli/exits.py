@@ -10,3 +10,5 @@ SOURCE: Final = 5
 # What `doctor` found at worst.
 WARNING: Final = 10
 CRITICAL: Final = 11
+# As of a shell's command that SIGINT ended.
+INTERRUPTED: Final = 130

@@ -2,11 +2,12 @@
 
 import importlib
 import sys
+from typing import Any
 
 import click
 
 from sloscore import __version__
-from sloscore.cli.exits import INVALID, SOURCE
+from sloscore.cli.exits import INTERRUPTED, INVALID, SOURCE
 from sloscore.errors import SloscoreError, SourceError
 
 _COMMANDS = {
@@ -35,6 +36,13 @@ class _LazyGroup(click.Group):
         if not isinstance(command, click.Command):
             raise TypeError(f"sloscore.cli.{cmd_name}.{cmd_name} is not a command")
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401  click's signature
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo("sloscore: interrupted", err=True)
+            ctx.exit(INTERRUPTED)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  click's signature
         with formatter.section("Commands"):
