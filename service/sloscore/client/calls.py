@@ -132,9 +132,16 @@ class Attempts:
             if isinstance(error, ServiceFailed):
                 raise error
             raise ServiceUnreachable(
-                f"no answer from {url}: {error}; is the service running, is the address right?"
+                f"no answer from {url}: {_reason(error)}; is the service running, is the address right?"
             ) from error
         self._left -= 1
         pause, self._pause = self._pause, min(2 * self._pause, _LONGEST_PAUSE)
         # Many tuners that lost the same service must not all come back at once.
         return pause * random.uniform(0.5, 1.0)  # noqa: S311  nothing to guess
+
+
+def _reason(error: Exception) -> str:
+    """What the operating system says, without the words that a library puts round it."""
+    cause = getattr(error, "os_error", None) or getattr(error, "reason", None) or error
+    said = getattr(cause, "strerror", None) or str(cause)
+    return said or type(cause).__name__
