@@ -18,6 +18,7 @@ from pydantic import (
 )
 from pydantic.functional_validators import field_validator
 
+MIN_TOKEN_LENGTH = 16
 _DURATION_UNITS = {
     "y": 31_536_000.0,
     "w": 604_800.0,
@@ -29,17 +30,22 @@ _DURATION_UNITS = {
 }
 _DURATION = re.compile(r"(?:\d+(?:ms|[ywdhms]))+")
 _DURATION_PART = re.compile(r"(\d+)(ms|[ywdhms])")
+_SECONDS = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _OWN_HEADERS = frozenset({"authorization", "content-length", "content-type", "host"})
 
 
 def parse_duration(value: object) -> object:
-    """Seconds of a Prometheus style duration ("30s", "1h30m"); anything else is left as it is.
+    """Seconds of a Prometheus style duration ("30s", "1h30m") or of a number as text ("30").
+
+    Anything but text is left as it is.
 
     Raises ValueError for text that is no duration.
     """
     if not isinstance(value, str):
         return value
+    if _SECONDS.fullmatch(value):
+        return float(value)
     if not _DURATION.fullmatch(value):
         raise ValueError(f'{value!r} is no duration: write it like "30s", "5m" or "1h30m"')
     return sum(float(n) * _DURATION_UNITS[unit] for n, unit in _DURATION_PART.findall(value))
@@ -206,9 +212,16 @@ class ListenSettings(SettingsModel):
 class AuthSettings(SettingsModel):
     """Who may register, finish and abort experiments."""
 
-    token: SecretStr | None = Field(default=None, min_length=16)
+    token: SecretStr | None = None
     token_file: Path | None = None
     allow_anonymous_writes: bool = False
+
+    @field_validator("token")
+    @classmethod
+    def _is_long(cls, token: SecretStr | None) -> SecretStr | None:
+        if token is not None and len(token) < MIN_TOKEN_LENGTH:
+            raise ValueError(f"must hold at least {MIN_TOKEN_LENGTH} characters")
+        return token
 
     @model_validator(mode="after")
     def _has_one_token(self) -> Self:

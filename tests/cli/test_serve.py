@@ -106,7 +106,7 @@ async def test_a_service_by_its_environment_from_its_first_line_to_its_last(
         "SLOSCORE_PORT": "0",
         "SLOSCORE_PROMETHEUS_URL": NOWHERE,
         "SLOSCORE_STORE": str(tmp_path / "sloscore.db"),
-        "SLOSCORE_INTERVAL": "200ms",
+        "SLOSCORE_INTERVAL": "0.2",
         "SLOSCORE_TOKEN": TOKEN,
     }
     async with running("serve", "--log-format", "json", env=env) as process:

@@ -156,5 +156,4 @@ async def test_a_file_that_holds_no_token_stops_the_start(
 def test_a_short_token_is_refused_without_being_told() -> None:
     with pytest.raises(SpecError) as caught:
         validate(Settings, {"auth": {"token": "hunter2"}}, "settings")
-    assert "auth.token" in str(caught.value)
-    assert "hunter2" not in str(caught.value)
+    assert caught.value.problems == ["settings: auth.token: must hold at least 16 characters"]

@@ -127,7 +127,7 @@ def test_durations_are_written_in_the_same_way_however_they_are_given(tmp_path: 
     [
         ((), "Missing argument 'SPEC...'"),
         (("--window", "soon", "task.yaml"), "'soon' is no duration"),
-        (("--window", "5", "task.yaml"), "'5' is no duration"),
+        (("--window", "-5", "task.yaml"), "'-5' is no duration"),
         (("--interval", "0s", "task.yaml"), "must be whole milliseconds, one at least, got 0 s"),
         (("--interval", "2m1s", "task.yaml"), "must be 2m at most: rules look back 5 minutes"),
         (("--format", "json", "task.yaml"), "'json' is not one of"),

@@ -69,6 +69,12 @@ def test_settings_that_cannot_work_are_refused_with_a_sentence(
 def test_durations_are_written_like_those_of_prometheus() -> None:
     assert PrometheusSettings.model_validate({"timeout": "1m500ms"}).timeout == 60.5
     assert PrometheusSettings.model_validate({"timeout": 2.5}).timeout == 2.5
+    assert PrometheusSettings.model_validate({"timeout": "2.5"}).timeout == 2.5
+
+
+@pytest.mark.parametrize("text", ["", "5.", ".5", "-5", "5 ", "1e3", "inf", "nan", "0", "5.5s"])
+def test_text_that_is_neither_a_duration_nor_a_number_above_0_is_refused(text: str) -> None:
+    assert "timeout" in mistakes({"timeout": text})
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,9 @@ from aiohttp.typedefs import Middleware
 
 from sloscore.api.problems import Handler, problem
 from sloscore.errors import SettingsError
-from sloscore.settings import AuthSettings
+from sloscore.settings import MIN_TOKEN_LENGTH, AuthSettings
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-_MIN_TOKEN_LENGTH = 16
 
 
 def read_token(settings: AuthSettings) -> str | None:
@@ -56,9 +55,9 @@ def _read(path: Path) -> str:
         token = path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"auth.token_file: {path} cannot be read: {error}") from error
-    if len(token) < _MIN_TOKEN_LENGTH:
+    if len(token) < MIN_TOKEN_LENGTH:
         raise SettingsError(
             f"auth.token_file: {path} holds {len(token)} characters; "
-            f"a token needs {_MIN_TOKEN_LENGTH} or more"
+            f"a token needs {MIN_TOKEN_LENGTH} or more"
         )
     return token
