@@ -20,7 +20,11 @@ def test_five_lines_give_a_score(capsys: pytest.CaptureFixture[str]) -> None:
         fake.will_report("exp-17", score=1.25)
         script = block("docs/client.md", "five lines").replace("http://127.0.0.1:8520", fake.url)
         asked = []
-        namespace = {"slo": SLO, "run_load": lambda stop_early: asked.append(stop_early())}
+        namespace = {
+            "slo": SLO,
+            "deployment": {"instance": "10.0.0.5:8000"},
+            "run_load": lambda stop_early: asked.append(stop_early()),
+        }
         exec(script, namespace)  # noqa: S102  the document's own code
     assert capsys.readouterr().out == "1.25\n"
     assert asked == [False]
