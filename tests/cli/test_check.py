@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from sloscore.cli.check import check
+from sloscore.cli.main import cli
 from sloscore.spec.preset import preset_names
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -12,7 +12,8 @@ PUBLISHED = str(EXAMPLES / "docker_task_with_slo.json")
 
 
 def run(*arguments: str) -> Result:
-    return CliRunner().invoke(check, arguments)
+    # Through the group, as a command keeps the options of help that it was first called with.
+    return CliRunner().invoke(cli, ("check", *arguments))
 
 
 @pytest.fixture
