@@ -92,7 +92,7 @@ async def test_a_process_that_takes_over_between_two_scrapes_brings_nothing_of_t
         end = await between_scrapes(new)
         report = await settled(source, plan_of("swapped"), start, end)
 
-    check_counts(report, new.log[: closing(new, end).requests], resets=1)
+    check_counts(report, new.log[: closing(new, end).requests])
     (latency, _) = report.slis
     assert (latency.verdict, latency.upper) == ("met", 0.5)
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import pytest
@@ -102,9 +103,8 @@ def test_a_window_counts_the_same_whatever_has_been_dropped(
 
     full, kept = counted(everything, start, end), counted(thinned, start, end)
 
-    for name in ("histograms", "counters", "resets", "observed_start", "observed_end"):
-        assert getattr(kept, name) == getattr(full, name), name
-    assert (kept.unseen_head, kept.unseen_tail) == (full.unseen_head, full.unseen_tail)
+    # How often it was scraped is the only thing that may seem otherwise.
+    assert replace(kept, scrape_interval=None) == replace(full, scrape_interval=None)
 
 
 STEADY: dict[str, Callable[[int], Step]] = {
