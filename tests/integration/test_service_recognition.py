@@ -27,7 +27,7 @@ async def test_servers_of_two_kinds_are_recognised_and_scored_alike(
             selector = {"instance": server.address}
             assert (await api.register(name, unnamed(), selector=selector)).status == 201
         for name in ("v", "s"):
-            await api.score_until(name, has_requests(5))
+            await api.score_until(name, has_requests(20))
             await api.finish(name)
             assert (await api.final(name))["status"] == "SUCCESS"
 
@@ -52,7 +52,7 @@ async def test_a_past_window_of_an_unnamed_server_is_scored(
     async with serving(settings(tmp_path, prometheus.url)) as api:
         selector = {"instance": deployments.quick.address}
         await api.register("live", unnamed(), selector=selector)
-        await api.score_until("live", has_requests(5))
+        await api.score_until("live", has_requests(20))
         await api.finish("live")
         window = (await api.final("live"))["window"]
         body = {"slo": SLO, "selector": selector}
@@ -75,7 +75,7 @@ async def test_a_page_is_recognised_when_it_is_registered(
     async with serving(given) as api:
         target = f"http://{deployments.slow.address}/metrics"
         assert (await api.register("page", unnamed(), target=target)).status == 201
-        await api.score_until("page", has_requests(3))
+        await api.score_until("page", has_requests(20))
         await api.finish("page")
         assert (await api.final("page"))["status"] == "SUCCESS"
         refused = await api.register("down", unnamed(), target="http://127.0.0.1:1/metrics")
@@ -97,7 +97,7 @@ async def test_metrics_are_read_under_the_names_that_a_task_gives(
     async with serving(settings(tmp_path, prometheus.url)) as api:
         selector = {"instance": deployments.slow.address}
         assert (await api.register("own", task, selector=selector)).status == 201
-        await api.score_until("own", has_requests(3))
+        await api.score_until("own", has_requests(20))
         await api.finish("own")
         report = await api.final("own")
     assert report["status"] == "SUCCESS"
