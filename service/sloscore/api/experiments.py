@@ -210,7 +210,7 @@ def _current(context: Context, experiment: Experiment) -> Report:
         if experiment.state is State.SETTLING:
             return _settling(posted.report, experiment.end)
         return posted.report
-    plan = plan_registration(Registration.model_validate(experiment.body))
+    plan = plan_of(experiment)
     reason = "not evaluated yet"
     if experiment.state is State.ABORTED:
         reason = "Experiment aborted" + (f": {experiment.reason}" if experiment.reason else "")

@@ -80,18 +80,20 @@ class Evaluator:
         """Follow an experiment in the state that the store has it in; idempotent."""
         if experiment.state is State.RUNNING:
             if experiment.id not in self._running:
-                live = Live.of(plan_of(experiment), experiment.start)
-                self._source.restore(live.target, kept_samples(experiment.scrapes), live.start)
-                self._running[experiment.id] = live
+                self._running[experiment.id] = self._restored(experiment)
         elif experiment.state is State.SETTLING:
             self._running.pop(experiment.id, None)
-            live = Live.of(plan_of(experiment), experiment.start)
-            self._source.restore(live.target, kept_samples(experiment.scrapes), live.start)
+            self._restored(experiment)
             self._ended[experiment.id] = experiment
             self._settle_ended()
         else:
             self._forget(experiment.id)
             self._board.wake(experiment.id)
+
+    def _restored(self, experiment: Experiment) -> Live:
+        live = Live.of(plan_of(experiment), experiment.start)
+        self._source.restore(live.target, kept_samples(experiment.scrapes), live.start)
+        return live
 
     def abandon(self, experiment: str) -> None:
         """Stop following an experiment that was aborted."""
