@@ -3,9 +3,11 @@
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import urljoin
 
 import pytest
 from tests.integration.service import (
+    PROBLEM,
     Api,
     Deployments,
     Json,
@@ -83,7 +85,7 @@ async def test_an_empty_page_says_so(tmp_path: Path) -> None:
 
 
 def figure(value: Json) -> str:
-    return f"{float(value):.4g}"
+    return "∞" if value == "Infinity" else f"{value:.4g}"
 
 
 @pytest.mark.prometheus
@@ -109,7 +111,7 @@ async def test_a_row_holds_the_figures_of_the_report_and_the_sentences_of_its_sl
         assert cells[:3] == ["chat", name, report["status"]]
         assert cells[3:6] == [figure(report[f]) for f in ("base_score", "penalty", "score")]
         assert cells[6].split("\n") == [sli["explanation"] for sli in report["slis"]]
-    assert page.rows["failed"][1][5] == "inf"
+    assert page.rows["failed"][1][5] == "∞"
 
 
 async def test_what_is_not_known_is_called_no_data(tmp_path: Path) -> None:
@@ -137,19 +139,45 @@ async def test_a_name_cannot_bring_markup_into_the_page(tmp_path: Path) -> None:
 async def test_the_page_loads_nothing_from_elsewhere_and_its_links_answer(tmp_path: Path) -> None:
     async with serving(settings(tmp_path)) as api:
         page = await read(api)
-        assert "/page.css" in page.links
+        assert "./static/page.css" in page.links
         for link in page.links:
-            assert (await api.get(link)).status == 200
-        style = await api.get("/page.css")
+            assert (await api.get(urljoin("/", link.partition("#")[0]))).status == 200
         headers = (await api.get("/")).headers
-    assert (style.type, "url(" in style.text) == ("text/css", False)
-    policy = headers["Content-Security-Policy"]
-    assert "default-src 'none'" in policy
-    assert "frame-ancestors 'none'" in policy
+    policy = headers["Content-Security-Policy"].split("; ")
+    assert {"default-src 'none'", "script-src 'self'", "frame-ancestors 'none'"} <= set(policy)
+    assert "unsafe" not in headers["Content-Security-Policy"]
     assert headers["X-Content-Type-Options"] == "nosniff"
 
 
-@pytest.mark.parametrize("path", ["/", "/metrics", "/api/v1/experiments", "/nothing"])
-async def test_no_answer_is_kept_by_a_cache(tmp_path: Path, path: str) -> None:
+@pytest.mark.parametrize("path", ["/metrics", "/api/v1/experiments", "/nothing"])
+async def test_no_answer_of_the_api_is_kept_by_a_cache(tmp_path: Path, path: str) -> None:
     async with serving(settings(tmp_path)) as api:
         assert (await api.get(path)).headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize("path", ["/", "/static/page.css", "/static/common.js"])
+async def test_what_has_not_changed_is_not_sent_again(tmp_path: Path, path: str) -> None:
+    async with serving(settings(tmp_path)) as api:
+        first = await api.get(path)
+        again = await api.request("GET", path, headers={"If-None-Match": first.headers["ETag"]})
+        other = await api.request("GET", path, headers={"If-None-Match": 'W/"another"'})
+    assert (first.status, first.headers["Cache-Control"]) == (200, "no-cache")
+    assert (again.status, again.text) == (304, "")
+    assert (other.status, other.text) == (200, first.text)
+
+
+@pytest.mark.parametrize(
+    ("name", "type_"),
+    [("page.css", "text/css"), ("common.js", "text/javascript"), ("icon.svg", "image/svg+xml")],
+)
+async def test_a_file_of_the_pages_has_its_type(tmp_path: Path, name: str, type_: str) -> None:
+    async with serving(settings(tmp_path)) as api:
+        answer = await api.get(f"/static/{name}")
+    assert (answer.status, answer.type) == (200, type_)
+
+
+@pytest.mark.parametrize("name", ["..%2f__init__.py", "%2fetc%2fpasswd", "nothing.css", "%00"])
+async def test_no_other_file_is_served(tmp_path: Path, name: str) -> None:
+    async with serving(settings(tmp_path)) as api:
+        answer = await api.get(f"/static/{name}")
+    assert (answer.status, answer.type) == (404, PROBLEM)

@@ -2,17 +2,18 @@
 
 from aiohttp import web
 
-from sloscore.api import experiments, page, runbook, scores, status
+from sloscore.api import experiments, runbook, scores, status
 from sloscore.api.auth import require_token
 from sloscore.api.browsers import refuse_other_sites
 from sloscore.api.context import CONTEXT, Context
+from sloscore.api.page.routes import ROUTES
 from sloscore.api.problems import problems
 from sloscore.conventions import RUNBOOKS_PATH
 
 _SCORE = "/api/v1/score"
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; frame-ancestors 'none'",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
@@ -36,8 +37,7 @@ def make_app(context: Context, token: str | None) -> web.Application:
     base = "/api/v1/experiments"
     app.add_routes(
         [
-            web.get("/", page.show),
-            web.get("/page.css", page.style),
+            *ROUTES,
             web.get(RUNBOOKS_PATH + "/{page}", runbook.show),
             web.get("/openapi.json", status.openapi),
             web.get("/metrics", status.metrics),
