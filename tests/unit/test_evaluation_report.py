@@ -1,6 +1,7 @@
 """Reports of windows, of numbers and of failures, field by field."""
 
 import math
+import sys
 from typing import Any
 
 import orjson
@@ -105,6 +106,39 @@ def test_a_hard_fail_scores_infinity_and_keeps_a_finite_score() -> None:
     assert document["score_interval"][1] == "Infinity"
 
 
+def test_a_hard_fail_tells_an_optimiser_where_it_stands() -> None:
+    report = ended(plan(latency={"p50": HARD}, ttft=SOFT), counts(30, 80, 100))
+
+    # TTFT was not exposed, so the score that leaves hard fails aside is unknown.
+    assert (report.log_score, report.finite_score) == (None, None)
+    assert report.binding_constraint == "latency_p50"
+    assert report.infeasibility_reason == report.slis[0].explanation
+    alone = ended(plan(latency={"p50": HARD}), counts(30, 80, 100))
+    assert alone.log_score == pytest.approx(math.log(1 + 2 * math.exp(4)))
+
+
+def test_a_penalty_beyond_every_float_leaves_an_optimiser_finite_numbers() -> None:
+    slo = {"threshold": 0.001, "hard_fail": True}
+    report = ended(plan(latency={"p50": slo}), counts(0, 100, 100))
+
+    document = orjson.loads(report.model_dump_json())
+    assert document["penalty"] == document["score"] == "Infinity"
+    assert document["finite_score"] == sys.float_info.max
+    assert document["log_score"] == pytest.approx(14990, abs=1)
+
+
+def test_a_stored_report_of_before_the_finite_numbers_is_read() -> None:
+    document = orjson.loads(ended(plan(), counts(50, 100, 100)).model_dump_json())
+    for name in ("log_score", "binding_constraint", "infeasibility_reason"):
+        del document[name]
+
+    report = Report.model_validate(document)
+
+    assert (report.log_score, report.binding_constraint, report.infeasibility_reason) == (
+        *(None, None, None),
+    )
+
+
 def test_where_the_objective_is_maximised_a_hard_fail_is_minus_infinity() -> None:
     window = counts(30, 80, 100)
     tokens = WindowCounts(window.histograms, {"tokens_out": 600.0}, START, END, 0, 0, 1, 0, 15.0)
@@ -163,6 +197,7 @@ def test_a_window_without_an_end_is_running_whatever_it_holds(
     report = report_window(plan(latency={"p50": HARD}), window, (START, None), now=NOW)
 
     assert report.status is Status.RUNNING
+    assert report.infeasibility_reason is None
     assert (report.decision.action, report.decision.reason) == ("continue", reason)
     assert report.window is not None
     assert report.window.end is None
@@ -189,6 +224,7 @@ def test_a_failure_reports_its_reason_and_no_numbers(
     report = report_failure(plan(latency={"p50": HARD}), reason, (START, end), now=NOW)
 
     assert (report.status, report.reason, report.decision.action) == (status, reason, action)
+    assert report.infeasibility_reason == (None if end is None else reason)
     assert (report.score, report.base_score, report.penalty) == (None, None, None)
     assert only(report).verdict is Verdict.NO_DATA
     assert only(report).explanation == f"P50 of latency is unknown: {reason}."

@@ -225,4 +225,4 @@ def _settling(report: Report, end: float | None) -> Report:
     """The last report of an experiment that waits for its closing scrape."""
     window = report.window and report.window.model_copy(update={"end": end})
     changes = {"status": Status.RUNNING, "decision": _SETTLING, "window": window}
-    return report.model_copy(update=changes)
+    return report.model_copy(update=changes | {"infeasibility_reason": None})

@@ -35,7 +35,9 @@ class Report:
     """The score of an experiment, so far or final.
 
     ``score`` is infinite on a hard fail and None without data; ``constraints`` holds the violation
-    ratio of each SLI, feasible at or below 0. ``raw`` is the whole document of the service, whose
+    ratio of each SLI, feasible at or below 0. ``log_score`` is the natural logarithm of
+    ``finite_score``, which leaves hard fails aside; ``infeasibility_reason`` says why an ended
+    experiment failed hard or has no data. ``raw`` is the whole document of the service, whose
     other fields docs/scoring.md and docs/windows.md explain.
     """
 
@@ -44,13 +46,17 @@ class Report:
     status: str
     slo_violation: bool
     reason: str | None
+    direction: str
     score: float | None
     finite_score: float | None
+    log_score: float | None
     standard_error: float | None
     base_score: float | None
     penalty: float | None
     certain: bool
     constraints: Mapping[str, float | None]
+    binding_constraint: str | None
+    infeasibility_reason: str | None
     decision: Decision
     slis: tuple[SliResult, ...]
     requests: float | None
@@ -72,13 +78,17 @@ class Report:
             status=document["status"],
             slo_violation=document["slo_violation"],
             reason=document["reason"],
+            direction=document["direction"],
             score=number(document["score"]),
             finite_score=number(document["finite_score"]),
+            log_score=number(document.get("log_score")),
             standard_error=number(document.get("standard_error")),
             base_score=number(document["base_score"]),
             penalty=number(document["penalty"]),
             certain=document.get("certain", False),
             constraints={sli: number(v) for sli, v in document["constraints"].items()},
+            binding_constraint=document.get("binding_constraint"),
+            infeasibility_reason=document.get("infeasibility_reason"),
             decision=Decision(decision["action"], decision["reason"], decision.get("confidence")),
             slis=tuple(_sli(one) for one in document["slis"]),
             requests=None if window is None else window["requests"],

@@ -8,6 +8,7 @@ assert fake.states["exp-1"] == "finished"
 """
 
 import json
+import math
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Condition, Thread
@@ -29,7 +30,10 @@ _OUTCOME: Mapping[str, Any] = {
     "standard_error": None,
     "certain": True,
     "finite_score": 1.0,
+    "log_score": 0.0,
     "constraints": {},
+    "binding_constraint": None,
+    "infeasibility_reason": None,
     "slis": [],
     "window": None,
 }
@@ -70,9 +74,13 @@ class FakeService:
         self._server.server_close()
 
     def will_report(self, experiment: str, **fields: Any) -> None:  # noqa: ANN401  fields of a report
-        """Answer with these fields of a report (``score``, ``status``, ``decision``, ...)."""
+        """Answer with these fields of a report (``score``, ``status``, ``decision``, ...).
+
+        ``finite_score`` follows from a ``score`` that is told without one, ``log_score`` from it.
+        """
         with self._changed:
-            self._reports[experiment] = {**self._reports.get(experiment, {}), **fields}
+            told = {**self._reports.get(experiment, {}), **_with_finite_scores(fields)}
+            self._reports[experiment] = told
 
     def will_fail(self, times: int) -> None:
         """Answer the next requests with 503."""
@@ -157,6 +165,17 @@ class FakeService:
         elif state == "aborted":
             report |= {"status": "NO_DATA", "score": None, "reason": "Experiment aborted"}
         return report
+
+
+def _with_finite_scores(fields: Mapping[str, Any]) -> dict[str, Any]:
+    told = dict(fields)
+    if "score" in told:
+        finite = isinstance(told["score"], int | float) and math.isfinite(told["score"])
+        told.setdefault("finite_score", told["score"] if finite else None)
+    if "finite_score" in told:
+        score = told["finite_score"]
+        told.setdefault("log_score", math.log(score) if score is not None and score > 0 else None)
+    return told
 
 
 def _problem(status: int, detail: str) -> tuple[int, Mapping[str, Any]]:

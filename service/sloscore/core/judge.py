@@ -34,6 +34,7 @@ class Range:
 class SliResult:
     """One SLI against its SLO; everything but the estimate and the words is None without data.
 
+    ``log_penalty`` is the natural logarithm of the penalty, -inf where that is 0.
     ``by_buckets`` is what the window's own requests leave open, ``by_sampling`` what the
     deployment's behaviour can be at the estimate's confidence; the second contains the first.
     ``requests_to_settle`` is about how many more requests would make the verdict certain, None
@@ -47,6 +48,7 @@ class SliResult:
     severity: Severity | None = None
     violation_ratio: float | None = None
     penalty: float | None = None
+    log_penalty: float | None = None
     by_buckets: Range | None = None
     by_sampling: Range | None = None
     uncertainty: Uncertainty | None = None
@@ -104,6 +106,7 @@ def judge(
         severity=severity_of(verdict, ratio),
         violation_ratio=ratio,
         penalty=slo_penalty.penalty(value, slo, steepness),
+        log_penalty=slo_penalty.log_penalty(value, slo, steepness),
         by_buckets=by_buckets,
         by_sampling=by_sampling,
         uncertainty=uncertainty,

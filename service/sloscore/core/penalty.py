@@ -1,6 +1,7 @@
 """The exponential penalty of one SLO, as the scoring contract states it."""
 
 import math
+import sys
 from dataclasses import dataclass
 
 DEFAULT_STEEPNESS = 0.1
@@ -58,6 +59,17 @@ def penalty_of(ratio: float, weight: float, steepness: float) -> float:
         return weight * math.exp(ratio / steepness)
     except OverflowError:
         return math.inf
+
+
+def log_penalty(value: float, slo: Slo, steepness: float = DEFAULT_STEEPNESS) -> float:
+    """The natural logarithm of the penalty, which no violation takes out of the range of a float.
+
+    -inf where the penalty is 0. Finite for every other value that is finite itself.
+    """
+    if slo.weight == 0 or not is_violated(value, slo):
+        return -math.inf
+    log = math.log(slo.weight) + violation_ratio(value, slo) / steepness
+    return min(log, sys.float_info.max)
 
 
 def is_hard_fail(value: float, slo: Slo) -> bool:

@@ -1,11 +1,13 @@
 """From SLI estimates and a base score to one score an experiment, by the scoring contract."""
 
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from sloscore.core.judge import Range, SliResult
+from sloscore.core.learning import binding_constraint, infeasibility, log_score
 from sloscore.core.nodata import NoData
 from sloscore.core.objective import Direction
 from sloscore.core.penalty import DEFAULT_STEEPNESS
@@ -36,7 +38,8 @@ class Score:
     """The score of an experiment with everything that led to it.
 
     ``score`` is None without data, and infinite on a hard fail (+inf where minimised, -inf where
-    maximised); ``finite_score`` is what the formula gives when hard fails are left aside;
+    maximised); ``finite_score`` is what the formula gives when hard fails are left aside, at most
+    the largest float; ``log_score`` is its natural logarithm, which no penalty saturates;
     ``interval`` is what the window's own requests leave open of the score, ``sampled_interval``
     what the deployment's behaviour can be; ``error`` is the standard error of ``finite_score``.
     ``constraints`` maps an SLI's id to its violation ratio, which is feasible at or below 0.
@@ -51,6 +54,7 @@ class Score:
     interval: Interval | None
     sampled_interval: Interval | None
     finite_score: float | None
+    log_score: float | None
     error: float | None
     slis: tuple[SliResult, ...]
 
@@ -63,6 +67,18 @@ class Score:
     def constraints(self) -> Mapping[str, float | None]:
         """Violation ratio by SLI id."""
         return {result.sli.id: result.violation_ratio for result in self.slis}
+
+    @property
+    def binding_constraint(self) -> str | None:
+        """Id of the SLI with the largest violation ratio, violated or not."""
+        return binding_constraint(self.slis)
+
+    @property
+    def infeasibility_reason(self) -> str | None:
+        """Why there is no score to optimise: sentences on a hard fail and without data."""
+        if self.slo_violation:
+            return infeasibility(self.slis)
+        return self.reason if self.status is Status.NO_DATA else None
 
 
 def apply_penalty(base: float, penalty: float, direction: Direction) -> float:
@@ -122,7 +138,8 @@ def combine(  # noqa: PLR0913  a score is made of these
         score=score,
         interval=_interval(ends, direction, [r.by_buckets for r in slis]),
         sampled_interval=_interval(ends, direction, [r.by_sampling for r in slis]),
-        finite_score=finite,
+        finite_score=None if finite is None else min(finite, sys.float_info.max),
+        log_score=None if known is None else log_score(known, direction, slis),
         error=_error(
             known, total, direction, base_error, [r.penalty_error(steepness) for r in slis]
         ),

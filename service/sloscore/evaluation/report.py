@@ -94,7 +94,13 @@ def report_failure(
         window=_window(empty, *window, plan.warmup),
         now=now,
     )
-    return report.model_copy(update={"reason": reason})
+    return with_reason(report, reason)
+
+
+def with_reason(report: Report, reason: str) -> Report:
+    """The report without data, with another reason for it."""
+    infeasible = None if report.status is Status.RUNNING else reason
+    return report.model_copy(update={"reason": reason, "infeasibility_reason": infeasible})
 
 
 def _judge_window(  # noqa: PLR0913, PLR0917  a verdict on a window rests on these
@@ -161,7 +167,10 @@ def _report(
         standard_error=score.error,
         certain=all(result.certain for result in score.slis) and score.base is not None,
         finite_score=score.finite_score,
+        log_score=score.log_score,
         constraints=dict(score.constraints),
+        binding_constraint=score.binding_constraint,
+        infeasibility_reason=None if running else score.infeasibility_reason,
         decision=_running_decision(score) if running else ENDED,
         slis=tuple(_sli(result) for result in score.slis),
         window=window,

@@ -10,7 +10,7 @@ from sloscore.errors import SourceError, SpecError
 from sloscore.evaluation.plan import Plan
 from sloscore.evaluation.recognise import UNEXPOSED, UNRECOGNISED, names_seen, with_server_soon
 from sloscore.evaluation.replay import catch_up, open_window
-from sloscore.evaluation.report import report_failure, report_window
+from sloscore.evaluation.report import report_failure, report_window, with_reason
 from sloscore.experiments.model import Experiment, State
 from sloscore.experiments.window import WindowAccumulator
 from sloscore.settings import EvaluationSettings
@@ -128,7 +128,7 @@ def _advised(plan: Plan, report: Report, other: str | None) -> Report:
     if other is not None:
         server = named_server(plan.spec) or "the task's own metrics"
         hint = f"It was read as {server}, but the selector's series look like {other}."
-        return report.model_copy(update={"reason": f"{report.reason} {hint}"})
+        return with_reason(report, f"{report.reason} {hint}")
     window = report.window
     if report.status is not Status.NO_DATA or plan.target.url or not window or not window.end:
         return report
@@ -136,7 +136,7 @@ def _advised(plan: Plan, report: Report, other: str | None) -> Report:
     unseen = window.end - window.start < _LONG_SECONDS if seen is None else seen <= window.start
     if not unseen:
         return report
-    return report.model_copy(update={"reason": f"{report.reason}{_NAME_A_TARGET}"})
+    return with_reason(report, f"{report.reason}{_NAME_A_TARGET}")
 
 
 def _unmatched_wait(settings: EvaluationSettings) -> float:

@@ -90,6 +90,12 @@ class Report(Document):
     ``score_confidence_interval`` what the deployment can be at ``confidence``; ``standard_error``
     is that of ``finite_score``. ``certain`` says whether all verdicts are.
     ``constraints`` holds a violation ratio for each SLI, feasible at or below 0.
+
+    For optimisers: ``finite_score`` leaves hard fails aside and ends at the largest float,
+    ``log_score`` is its natural logarithm, which is always finite and keeps hopeless configurations
+    in order; both are null where something that they need is unknown. ``infeasibility_reason`` says
+    in sentences why an ended experiment failed hard or has no data, and ``binding_constraint`` is
+    the id of the SLI with the largest violation ratio, violated or not.
     """
 
     experiment: str | None
@@ -109,7 +115,10 @@ class Report(Document):
     standard_error: Number | None
     certain: bool
     finite_score: Number | None
+    log_score: float | None = None
     constraints: dict[str, Number | None]
+    binding_constraint: str | None = None
+    infeasibility_reason: str | None = None
     decision: Decision
     slis: tuple[SliReport, ...]
     window: WindowReport | None
