@@ -1,5 +1,7 @@
 """Errors a user can cause or must know of; every message names what was wrong and what is right."""
 
+from collections.abc import Sequence
+
 
 class SloscoreError(Exception):
     """Base of every error that sloscore raises on purpose."""
@@ -9,11 +11,16 @@ class SpecError(SloscoreError):
     """A task file, preset or request body that cannot be used.
 
     ``problems`` holds one sentence for each mistake, each with its place (``file:line: field: ...``).
+    ``fields`` holds those whose place in the document is known: the keys and indices that lead
+    there, and the sentence without them.
     """
 
-    def __init__(self, problems: list[str]) -> None:
+    def __init__(
+        self, problems: list[str], fields: Sequence[tuple[tuple[str | int, ...], str]] = ()
+    ) -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
+        self.fields = tuple(fields)
 
 
 class SettingsError(SloscoreError):

@@ -99,8 +99,17 @@ async def test_reading_needs_no_token(api: Api, path: str) -> None:
     assert (await api.get(path)).status == 200
 
 
-async def test_scoring_numbers_changes_nothing_and_needs_no_token(api: Api) -> None:
-    assert (await api.post("/api/v1/score", NUMBERS)).status == 200
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/api/v1/score", NUMBERS),
+        ("/api/v1/check", {"task": TASK}),
+        ("/api/v1/curves", {"slo": TASK["slo"]}),
+        ("/api/v1/rules", {"task": TASK}),
+    ],
+)
+async def test_what_changes_nothing_needs_no_token(api: Api, path: str, body: Json) -> None:
+    assert (await api.post(path, body)).status == 200
 
 
 async def test_a_service_without_a_token_takes_writes(tmp_path: Path) -> None:

@@ -191,6 +191,11 @@ async def test_every_documented_answer_is_given_and_fits_its_schema(
         numbers = {"values": {"latency_p50": 0.5, "ttft": None}, "base_score": 3}
         await read.post(SCORE, {"slo": SLOS, "objective": "minimize_ttft", **numbers})
         await read.post(SCORE, {"slo": SLOS, **PAST})
+        task = task_of(slo=SLOS, selector={"a": "b"})
+        for path, body in (("check", {"task": task}), ("check", {"text": "task_name: a"}),
+                           ("curves", {"slo": SLOS}), ("rules", {"task": task})):  # fmt: skip
+            await read.post(f"/api/v1/{path}", body)
+            await read.post_bad_bodies(f"/api/v1/{path}")
         for path in (f"{EXPERIMENTS}?limit=1", f"{EXPERIMENTS}?limit=0"):
             await read.get(path)
         for path in (f"{TASKS}/chat", f"{TASKS}/chat?unknown=1", f"{TASKS}/nobody"):

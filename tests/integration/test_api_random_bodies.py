@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack
+from json import dumps
 from urllib.parse import quote
 
 import pytest
@@ -33,6 +34,10 @@ VALID = {
     f"{EXPERIMENTS}/one/finish": {"end": None, "base_score": 1.0},
     f"{EXPERIMENTS}/one/abort": {"reason": "none"},
     "/api/v1/score": {"slo": TASK["slo"], "values": {"latency_p90": 5.5}, "base_score": 3.0},
+    "/api/v1/check": {"task": TASK},
+    "/api/v1/check?": {"text": dumps(TASK), "name": "task.json"},
+    "/api/v1/curves": {"slo": TASK["slo"]},
+    "/api/v1/rules": {"task": TASK, "window": "5m", "interval": 30, "assume_bound": False},
     "/api/v1/score?": {"slo": TASK["slo"], "objective": "minimize_latency", **PAST},
 }
 TEXTS = st.text(max_size=8) | st.sampled_from(

@@ -1,8 +1,10 @@
 """The aiohttp application: routes, middlewares and their order."""
 
+import asyncio
+
 from aiohttp import web
 
-from sloscore.api import experiments, runbook, scores, status
+from sloscore.api import drafts, experiments, runbook, scores, status
 from sloscore.api.auth import require_token
 from sloscore.api.browsers import refuse_other_sites
 from sloscore.api.context import CONTEXT, Context
@@ -10,7 +12,8 @@ from sloscore.api.page.routes import ROUTES
 from sloscore.api.problems import problems
 from sloscore.conventions import RUNBOOKS_PATH
 
-_SCORE = "/api/v1/score"
+_SCORE, _CHECK = "/api/v1/score", "/api/v1/check"
+_CURVES, _RULES = "/api/v1/curves", "/api/v1/rules"
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -21,7 +24,7 @@ _HEADERS = {
 
 def make_app(context: Context, token: str | None) -> web.Application:
     """The application over a running service; without a token writes are open."""
-    changes_nothing = frozenset({_SCORE})
+    changes_nothing = frozenset({_SCORE, _CHECK, _CURVES, _RULES})
     app = web.Application(
         middlewares=[
             problems,
@@ -33,6 +36,7 @@ def make_app(context: Context, token: str | None) -> web.Application:
         client_max_size=context.settings.limits.max_body_bytes,
     )
     app[CONTEXT] = context
+    app[drafts.ONE_AT_A_TIME] = asyncio.Lock()
     app.on_response_prepare.append(_harden)
     base = "/api/v1/experiments"
     app.add_routes(
@@ -50,6 +54,9 @@ def make_app(context: Context, token: str | None) -> web.Application:
             web.post(base + "/{id}/abort", experiments.abort),
             web.get(base + "/{id}/score", experiments.score),
             web.post(_SCORE, scores.score_now),
+            web.post(_CHECK, drafts.check),
+            web.post(_CURVES, drafts.curves),
+            web.post(_RULES, drafts.rules),
             web.get("/api/v1/tasks/{task}", scores.show_task),
         ]
     )

@@ -11,13 +11,18 @@ from sloscore import __version__
 from sloscore.experiments.model import State
 from sloscore.wire import (
     Abort,
+    CheckRequest,
+    Curves,
+    CurvesRequest,
     ExperimentDocument,
     ExperimentPage,
     Finish,
     Problem,
     Registration,
     Report,
+    RulesRequest,
     ScoreRequest,
+    TaskCheck,
     TaskDocument,
 )
 
@@ -87,6 +92,18 @@ _OPERATIONS = (
     _Operation(
         "post", "/api/v1/score", "score", "Score numbers, or a past window of a deployment",
         Report, ScoreRequest, problems=(400, 413, 415, 422, 502, 504),
+    ),
+    _Operation(
+        "post", "/api/v1/check", "checkTask", "Check a task, itself or the text of its file",
+        TaskCheck, CheckRequest, problems=(400, 413, 415, 422),
+    ),
+    _Operation(
+        "post", "/api/v1/curves", "drawCurves", "The penalty of each SLI by its value",
+        Curves, CurvesRequest, problems=(400, 413, 415, 422),
+    ),
+    _Operation(
+        "post", "/api/v1/rules", "compileRules", "A task as recording and alert rules",
+        "application/yaml", RulesRequest, problems=(400, 413, 415, 422),
     ),
     _Operation(
         "get", "/api/v1/tasks/{task}", "showTask", "Ranking and violation budget of a task",

@@ -14,7 +14,7 @@ from sloscore.errors import (
     SourceError,
     SpecError,
 )
-from sloscore.wire import Problem
+from sloscore.wire import FieldProblem, Problem
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -30,11 +30,16 @@ _TIMEOUT_KIND = "timeout"
 
 
 def problem(
-    status: int, detail: str, errors: list[str] | None = None, headers: dict[str, str] | None = None
+    status: int,
+    detail: str,
+    *,
+    errors: list[str] | None = None,
+    fields: list[FieldProblem] | None = None,
+    headers: dict[str, str] | None = None,
 ) -> web.Response:
     """A problem details answer."""
     title = HTTPStatus(status).phrase
-    document = Problem(title=title, status=status, detail=detail, errors=errors)
+    document = Problem(title=title, status=status, detail=detail, errors=errors, fields=fields)
     return web.Response(
         body=document.model_dump_json(exclude_none=True).encode(),
         status=status,
@@ -54,7 +59,10 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         headers = {name: value for name, value in error.headers.items() if name == "Allow"}
         return problem(error.status, _detail(request, error), headers=headers)
     except SpecError as error:
-        return problem(422, str(error.problems[0]), error.problems)
+        fields = [
+            FieldProblem(pointer=_pointer(place), detail=text) for place, text in error.fields
+        ]
+        return problem(422, error.problems[0], errors=error.problems, fields=fields or None)
     except SourceError as error:
         return problem(504 if error.kind == _TIMEOUT_KIND else 502, str(error))
     except SloscoreError as error:
@@ -63,6 +71,11 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
     except Exception:  # noqa: BLE001  the last resort of every request
         _log.exception("request broke", method=request.method, path=request.path)
         return problem(500, "The service failed on this request; its log says why.")
+
+
+def _pointer(place: tuple[str | int, ...]) -> str:
+    """A place as a JSON pointer (RFC 6901)."""
+    return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in place)
 
 
 def _detail(request: web.Request, error: web.HTTPException) -> str:

@@ -12,10 +12,9 @@ from sloscore.errors import SpecError
 from sloscore.spec.loader import load_task
 from sloscore.spec.model import TaskSpec
 from sloscore.spec.preset import families_for, named_server
+from sloscore.spec.warnings import warnings_of
 
 _ITS_METRICS_TELL = "none named; it is recognised by the metrics that it exposes"
-_LONG_SECONDS = 600.0
-_LARGE_RATIO = 5.0
 _HEADER = ("SLI", "statistic", "limit", "weight", "hard fail")
 
 
@@ -35,7 +34,7 @@ def check(context: click.Context, files: tuple[str, ...], *, as_json: bool) -> N
     """  # noqa: D301  \\b is click's mark for a paragraph that keeps its lines
     results = [_checked(file) for file in files]
     for file, task, _ in results:
-        for warning in _warnings(task):
+        for warning in warnings_of(task) if task else ():
             click.echo(f"{file}: warning: {warning}", err=True)
     if as_json:
         click.echo(json.dumps({"files": [_as_json(*result) for result in results]}, indent=2))
@@ -59,15 +58,6 @@ def _checked(file: str) -> tuple[str, TaskSpec | None, list[str]]:
     except SpecError as error:
         return file, None, [f"{file}: {problem}" for problem in error.problems]
     return file, task, []
-
-
-def _warnings(task: TaskSpec | None) -> Iterator[str]:
-    for sli, slo in _limits(task) if task else ():
-        if not slo.is_minimum and slo.threshold > _LONG_SECONDS:
-            yield f"{sli.id}: threshold is {slo.threshold:.12g} s: seconds, not milliseconds?"
-        if slo.fail_ratio > _LARGE_RATIO:
-            percent = f"{slo.fail_ratio * 100:.12g} %"
-            yield f"{sli.id}: fail_ratio {slo.fail_ratio:.12g} is {percent}; 0.2 is 20 %"
 
 
 def _as_json(file: str, task: TaskSpec | None, problems: list[str]) -> dict[str, Any]:

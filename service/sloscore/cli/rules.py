@@ -35,15 +35,13 @@ def _span(_: click.Context, option: click.Parameter, given: str) -> "Span":
 
 
 def _interval(context: click.Context, option: click.Parameter, given: str) -> "Span":
-    from sloscore.generate.compiler import MAX_INTERVAL
+    from sloscore.generate.compiler import check_interval
 
     interval = _span(context, option, given)
-    if interval.seconds > MAX_INTERVAL.seconds:
-        raise click.BadParameter(
-            f"must be {MAX_INTERVAL.text} at most: rules look back 5 minutes for what others "
-            "recorded",
-            param=option,
-        )
+    try:
+        check_interval(interval)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param=option) from None
     return interval
 
 
@@ -121,13 +119,12 @@ def rules(  # noqa: PLR0913  one parameter an option
 
     if form != "kubernetes" and (namespace is not None or labels):
         raise click.UsageError("--namespace and --labels belong to --format kubernetes")
-    made = _made(specs, Options(window, interval, assume_bounds=assume_bound))
-    options = f"--window {window.text} --interval {interval.text}"
-    options += " --assume-bound" if assume_bound else ""
+    options = Options(window, interval, assume_bounds=assume_bound)
+    made = _made(specs, options)
     if form == "kubernetes":
-        text = as_kubernetes(made, options, namespace, labels)
+        text = as_kubernetes(made, options.text, namespace, labels)
     else:
-        text = as_prometheus(made, options)
+        text = as_prometheus(made, options.text)
     _write(text, output)
 
 

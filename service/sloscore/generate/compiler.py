@@ -24,6 +24,21 @@ class Options:
     interval: Span
     assume_bounds: bool = False
 
+    @property
+    def text(self) -> str:
+        """As the command line takes them."""
+        words = f"--window {self.window.text} --interval {self.interval.text}"
+        return f"{words} --assume-bound" if self.assume_bounds else words
+
+
+def check_interval(interval: Span) -> None:
+    """Raises ValueError where rules that are evaluated so rarely would not find each other."""
+    if interval.seconds > MAX_INTERVAL.seconds:
+        raise ValueError(
+            f"must be {MAX_INTERVAL.text} at most: rules look back 5 minutes for what others "
+            "recorded"
+        )
+
 
 def groups_for(deployment: Deployment, options: Options) -> tuple[Group, ...]:
     """The groups of one deployment, in the order in which they need each other."""

@@ -23,11 +23,11 @@ _WIDTH: Final = 96
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """The groups of one task file, with the file's name and the SHA-256 of its text."""
+    """The groups of one task file, with the file's name and, where it was read, its SHA-256."""
 
     task: str
     file: str
-    digest: str
+    digest: str | None
     groups: tuple[Group, ...]
 
 
@@ -55,7 +55,8 @@ def as_kubernetes(
 def _header(made: Sequence[Made], options: str) -> Iterator[str]:
     yield f"# Made by sloscore {__version__} with: sloscore rules {options}"
     for one in made:
-        yield f"# from {_printable(one.file)} (sha256 {one.digest})"
+        digest = f" (sha256 {one.digest})" if one.digest else ""
+        yield f"# from {_printable(one.file)}{digest}"
     yield "# Change that and make it again: changes made here would be lost."
 
 

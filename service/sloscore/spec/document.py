@@ -7,7 +7,7 @@ finite, bounded size and depth. YAML scalars follow YAML 1.2: ``no`` is text, ``
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import NoReturn
@@ -87,10 +87,12 @@ def report(problems: list[str]) -> NoReturn:
     raise spec_error(problems) from None
 
 
-def spec_error(problems: list[str], more: int = 0) -> SpecError:
+def spec_error(
+    problems: list[str], more: int = 0, fields: Sequence[tuple[Place, str]] = ()
+) -> SpecError:
     """The problems as an error, of very many only the first; ``more`` were left out before."""
     rest = max(0, len(problems) - MAX_PROBLEMS) + more
-    return SpecError([*problems[:MAX_PROBLEMS], *([f"and {rest} more"] if rest else [])])
+    return SpecError([*problems[:MAX_PROBLEMS], *([f"and {rest} more"] if rest else [])], fields)
 
 
 def read_document(text: str, name: str) -> Document:

@@ -6,7 +6,15 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from sloscore.spec.document import MAX_BYTES, Place, dotted, read_document, report, spec_error
+from sloscore.spec.document import (
+    MAX_BYTES,
+    Document,
+    Place,
+    dotted,
+    read_document,
+    report,
+    spec_error,
+)
 from sloscore.spec.mistakes import mistakes_of
 from sloscore.spec.model import TaskSpec
 
@@ -42,13 +50,20 @@ def parse_model(model: type[Model], text: str, name: str) -> Model:
 
     Raises SpecError with a sentence for each mistake.
     """
-    document = read_document(text, name)
+    return validate_document(model, read_document(text, name))
+
+
+def validate_document(model: type[Model], document: Document) -> Model:
+    """Any model from a document that was read.
+
+    Raises SpecError with a sentence for each mistake: ``task.yaml:12: slo.ttft.threshold: ...``.
+    """
 
     def order(place: Place) -> int:
         return document.line_of(place)
 
     def prefix(place: Place) -> str:
-        return f"{name}:{document.line_of(place)}"
+        return f"{document.name}:{document.line_of(place)}"
 
     if not isinstance(document.data, dict):
         report([f"{prefix(())}: must be a mapping at its top"])
@@ -78,7 +93,8 @@ def _validated(
             for one in mistakes
         ]
         # The cause would show values that a model with secrets hides.
-        raise spec_error(sentences, more) from None
+        fields = [(one.place, one.sentence) for one in mistakes]
+        raise spec_error(sentences, more, fields) from None
 
 
 def read_file(path: str | Path) -> str:

@@ -140,7 +140,8 @@ def named_server(task: TaskSpec) -> str | None:
     """
     names = preset_names()
     if task.server is not None and task.server not in names:
-        raise SpecError([f"server: must be one of {', '.join(names)}, got {task.server!a}"])
+        sentence = f"must be one of {', '.join(names)}, got {task.server!a}"
+        raise SpecError([f"server: {sentence}"], [(("server",), sentence)])
     runtime = task.base_runtime
     if task.server is None and isinstance(runtime, str) and runtime.lower() in names:
         return runtime.lower()

@@ -176,8 +176,18 @@ class TaskDocument(Document):
     violation_budget: ViolationBudget
 
 
+class FieldProblem(Document):
+    """A mistake of a body: ``pointer`` is the JSON pointer (RFC 6901) to where it is."""
+
+    pointer: str
+    detail: str
+
+
 class Problem(BaseModel):
-    """An error as RFC 9457 problem details; ``errors`` has one sentence for each mistake."""
+    """An error as RFC 9457 problem details; ``errors`` has one sentence for each mistake.
+
+    ``fields`` has those mistakes whose field in the body is known, with a pointer to it.
+    """
 
     model_config = ConfigDict(extra="allow")
 
@@ -186,3 +196,4 @@ class Problem(BaseModel):
     status: int
     detail: str
     errors: list[str] | None = None
+    fields: list[FieldProblem] | None = None

@@ -1,0 +1,18 @@
+"""What a task may say, but rarely means."""
+
+from collections.abc import Iterator
+
+from sloscore.spec.model import TaskSpec
+
+_LONG_SECONDS = 600.0
+_LARGE_RATIO = 5.0
+
+
+def warnings_of(task: TaskSpec) -> Iterator[str]:
+    """A sentence for each limit that looks like a slip of its unit."""
+    for sli, slo in task.slo.limits() if task.slo else ():
+        if not slo.is_minimum and slo.threshold > _LONG_SECONDS:
+            yield f"{sli.id}: threshold is {slo.threshold:.12g} s: seconds, not milliseconds?"
+        if slo.fail_ratio > _LARGE_RATIO:
+            percent = f"{slo.fail_ratio * 100:.12g} %"
+            yield f"{sli.id}: fail_ratio {slo.fail_ratio:.12g} is {percent}; 0.2 is 20 %"
