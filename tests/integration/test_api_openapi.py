@@ -158,6 +158,8 @@ async def run_experiments(read: Reader, selector: Json) -> None:
         await read.get(path)
     for path in (f"{ONE}/score", f"{ONE}/score?wait=x", f"{NOBODY}/score"):
         await read.get(path)
+    for path in (f"{ONE}/counts", f"{ONE}/counts?unknown=1", f"{NOBODY}/counts"):
+        await read.get(path)
     polls = [asyncio.create_task(read.get(f"{TWO}/score?wait=20")) for _ in range(2)]
     (refused,), (waiting,) = await asyncio.wait(polls, return_when=asyncio.FIRST_COMPLETED)
     assert refused.result().status == 429

@@ -206,6 +206,23 @@ def test_an_infinite_score_is_a_float_and_a_hard_violation_told() -> None:
     assert report.constraints == {"latency_p90": 0.3}
 
 
+async def test_both_clients_read_what_was_counted(real: Service, fake: Service) -> None:
+    client = SLOClient(real.url, token=TOKEN)
+    with client.experiment("counted", task="tune", server="vllm", target=real.target) as running:
+        pass
+    final = running.result(timeout=30)
+    counts = running.counts()
+    assert counts["histograms"]["latency"]["counts"][-1] == final.requests
+    async with AsyncSLOClient(real.url, token=TOKEN) as other:
+        assert await other.counts("counted") == counts
+        with pytest.raises(NotRegistered, match="'nobody' is not registered"):
+            await other.experiment("nobody", task="tune").counts()
+    with SLOClient(fake.url, token=TOKEN).experiment("counted", task="tune") as told:
+        pass
+    with pytest.raises(NotRegistered, match="has no counts in a fake"):
+        told.counts()
+
+
 async def test_the_asynchronous_client_does_the_same(service: Service) -> None:
     async with AsyncSLOClient(service.url, token=TOKEN) as client:
         async with client.experiment(

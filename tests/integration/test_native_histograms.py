@@ -231,9 +231,10 @@ async def test_converted_classic_histograms_give_the_score_of_the_classic_ones(
                 job, job, {}, plan.objective, plan.objective.direction, start, start
             )
             experiment = dataclasses.replace(running, end=end)
-            reports[job] = await settle(
+            settled = await settle(
                 native_source, plan, experiment, EvaluationSettings(interval=0.1)
             )
+            reports[job] = settled.report
 
     classic, native = reports["classic"], reports["nhcb"]
     assert classic.window is not None

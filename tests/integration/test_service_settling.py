@@ -80,7 +80,7 @@ async def settled(source: Source, server: str | None = "vllm", **settings: float
     values = {name: getattr(running, name) for name in Experiment.__slots__}
     ended = Experiment(**{**values, "state": State.SETTLING, "end": END})
     given = EvaluationSettings.model_validate({"interval": 0.001, **settings})
-    return await settle(source, plan, ended, given, source.clock)
+    return (await settle(source, plan, ended, given, source.clock)).report
 
 
 def scrapes(last: float) -> list[float]:

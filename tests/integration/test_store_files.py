@@ -219,6 +219,7 @@ async def test_a_file_of_the_first_version_is_brought_up_to_date(tmp_path: Path)
         connection.executescript(VERSION_1)
     store = await ExperimentStore.open(path)
     old = await store.get("old")
+    assert await store.counts("old") is None
     await store.register(trial("new"))
     await store.close()
     assert (old.state, old.score, old.report) == (State.SCORED, 0.5, {"penalty": 0.25})

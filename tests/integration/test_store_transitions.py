@@ -118,6 +118,17 @@ def test_the_table_names_every_state_and_operation() -> None:
         assert set(results) == set(OPERATIONS)
 
 
+async def test_counts_are_kept_with_the_first_outcome_only(store: ExperimentStore) -> None:
+    await store.register(trial())
+    assert await store.counts("trial") is None
+    counted = {"window": {"histograms": {}, "start": START}}
+    await store.finalize("trial", State.SCORED, REPORT, 2.5, 170.0, counted)
+    await store.finalize("trial", State.FAILED, REPORT, 3.5, 171.0, {"window": {}})
+    assert await store.counts("trial") == counted
+    with pytest.raises(ExperimentNotFoundError, match="'ghost' is not registered"):
+        await store.counts("ghost")
+
+
 @pytest.mark.parametrize(
     ("state", "name", "result"),
     [(state, name, result) for state, row in RESULTS.items() for name, result in row.items()],

@@ -17,6 +17,7 @@ from sloscore.evaluation.plan import Plan, plan_registration
 from sloscore.evaluation.replay import replay
 from sloscore.evaluation.settle import settle
 from sloscore.evaluation.tick import Live, evaluate
+from sloscore.experiments.counted import CountedWindow
 from sloscore.experiments.model import new_experiment
 from sloscore.experiments.window import WindowCounts
 from sloscore.settings import EvaluationSettings, PrometheusSettings
@@ -136,9 +137,11 @@ async def ended(source: PrometheusSource, plan: Plan, start: float, end: float) 
     running = new_experiment(name, name, {}, plan.objective, plan.objective.direction, start, start)
     experiment = dataclasses.replace(running, end=end)
     async with asyncio.timeout(30):
-        report = await settle(source, plan, experiment, EvaluationSettings(interval=0.1))
+        settled = await settle(source, plan, experiment, EvaluationSettings(interval=0.1))
     window = await replay(source, plan.target, start, end, time.time())
-    counts, shown = window.counts(), report.window
+    report, counts = settled.report, window.counts()
+    shown = report.window
+    assert settled.counted == CountedWindow(start, end, counts)
     assert report.status is Status.SUCCESS, report.reason
     assert shown is not None
     assert shown.requests == counts.histograms["latency"].count

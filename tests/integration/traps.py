@@ -77,7 +77,7 @@ async def settled(
     experiment = dataclasses.replace(running, end=end)
     settings = EvaluationSettings(interval=0.1, closing_wait=closing_wait, source_wait=2.0)
     async with asyncio.timeout(30):
-        return await settle(source, plan, experiment, settings)
+        return (await settle(source, plan, experiment, settings)).report
 
 
 def shown_at(engine: Engine, moment: float) -> Shown:

@@ -23,7 +23,7 @@ async def settled(
     running = new_experiment("one", "t", {}, plan.objective, "minimize", START, START)
     experiment = replace(running, end=end, base_score=base_score)
     often = EvaluationSettings(interval=0.001)
-    return await settle(source, plan, experiment, often, source.clock)
+    return (await settle(source, plan, experiment, often, source.clock)).report
 
 
 async def test_the_end_waits_for_the_closing_scrape_of_every_instance() -> None:

@@ -113,7 +113,7 @@ def test_jobs_that_share_an_instance(case: Case) -> None:
     found = counts.histograms.get("latency")
     assert (found.count if found else 0) == case.requests
     assert counts.instances == case.instances
-    assert counts.ambiguous == case.ambiguous
+    assert list(counts.ambiguous) == case.ambiguous
 
 
 def stamped(time: float, requests: float, born: float | None = None) -> InstanceSample:

@@ -12,6 +12,7 @@ from sloscore.experiments.model import State
 from sloscore.wire import (
     Abort,
     CheckRequest,
+    Counts,
     Curves,
     CurvesRequest,
     ExperimentDocument,
@@ -88,6 +89,11 @@ _OPERATIONS = (
             _ID, _query("wait", "Seconds to wait for the end", type="number", minimum=0, default=0)
         ),
         problems=(404, 422, 429),
+    ),
+    _Operation(
+        "get", _EXPERIMENTS + "/{id}/counts", "countExperiment",
+        "What was counted in the window so far, or in all of it", Counts,
+        parameters=(_ID,), problems=(404, 422),
     ),
     _Operation(
         "post", "/api/v1/score", "score", "Score numbers, or a past window of a deployment",

@@ -79,6 +79,10 @@ class AsyncSLOClient:
             if time.monotonic() >= deadline:
                 raise ResultTimeout(f"{experiment} has no final score after {timeout:g} s")
 
+    async def counts(self, experiment: str) -> dict[str, Any]:
+        """What was counted in an experiment's window: histograms in seconds, counters, window."""
+        return await self.call(calls.counts(experiment))
+
     async def call(self, call: calls.Call, wait: float = 0.0) -> dict[str, Any]:
         """The document that one call gives; raises what ``sloscore.client.errors`` draws."""
         attempts = calls.Attempts(self._retries)
@@ -150,3 +154,7 @@ class AsyncExperiment:
     async def result(self, timeout: float = 300.0) -> Report:  # noqa: ASYNC109  as the client's
         """The final report, once the experiment is finished; waits for it ``timeout`` seconds."""
         return await self._client.result(self.id, timeout)
+
+    async def counts(self) -> dict[str, Any]:
+        """What was counted so far, or in the whole window, as the client's ``counts``."""
+        return await self._client.counts(self.id)

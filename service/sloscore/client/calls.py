@@ -95,6 +95,11 @@ def score(experiment: str, wait: float = 0.0) -> Call:
     return Call(f"{_API}/{quote(experiment, safe='')}/score{query}")
 
 
+def counts(experiment: str) -> Call:
+    """GET /api/v1/experiments/{id}/counts."""
+    return Call(f"{_API}/{quote(experiment, safe='')}/counts")
+
+
 def headers(token: str | None) -> dict[str, str]:
     """The headers of every request."""
     base = {"Content-Type": "application/json", "Accept": "application/json"}

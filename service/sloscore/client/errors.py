@@ -40,7 +40,7 @@ class Unauthorized(RequestRefused):
 
 
 class NotRegistered(RequestRefused):
-    """No experiment of this id is registered."""
+    """No experiment of this id is registered, or nothing was counted for it."""
 
 
 class Conflict(RequestRefused):

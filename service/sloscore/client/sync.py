@@ -81,6 +81,10 @@ class SLOClient:
             if time.monotonic() >= deadline:
                 raise ResultTimeout(f"{experiment} has no final score after {timeout:g} s")
 
+    def counts(self, experiment: str) -> dict[str, Any]:
+        """What was counted in an experiment's window: histograms in seconds, counters, window."""
+        return self.call(calls.counts(experiment))
+
     def call(self, call: calls.Call, wait: float = 0.0) -> dict[str, Any]:
         """The document that one call gives; raises what ``sloscore.client.errors`` draws."""
         attempts = calls.Attempts(self._retries)
@@ -151,3 +155,7 @@ class Experiment:
     def result(self, timeout: float = 300.0) -> Report:
         """The final report, once the experiment is finished; waits for it ``timeout`` seconds."""
         return self._client.result(self.id, timeout)
+
+    def counts(self) -> dict[str, Any]:
+        """What was counted so far, or in the whole window, as the client's ``counts``."""
+        return self._client.counts(self.id)

@@ -126,8 +126,9 @@ class FakeService:
             if parts.path == _PREFIX and body is not None:
                 return self._register(body)
             experiment, _, verb = unquote(parts.path.removeprefix(f"{_PREFIX}/")).partition("/")
-            if experiment not in self.states:
-                return _problem(404, f"experiment {experiment!r} is not registered")
+            if experiment not in self.states or verb == "counts":
+                missing = "is not registered" if verb != "counts" else "has no counts in a fake"
+                return _problem(404, f"experiment {experiment!r} {missing}")
             if verb == "score":
                 wait = float(parse_qs(parts.query).get("wait", ["0"])[0])
                 self._changed.wait_for(lambda: self.states[experiment] != "running", wait)

@@ -13,8 +13,9 @@ from sloscore.errors import SloscoreError, SourceError
 from sloscore.evaluation.board import Board
 from sloscore.evaluation.plan import Plan, plan_registration
 from sloscore.evaluation.report import report_failure
-from sloscore.evaluation.settle import FINAL_STATE, settle
+from sloscore.evaluation.settle import FINAL_STATE, Settled, settle
 from sloscore.evaluation.tick import INTERNAL, Live, batches, broken, evaluate, report_outage
+from sloscore.experiments.counted import WINDOW, CountedWindow, document_of
 from sloscore.experiments.model import Experiment, State
 from sloscore.experiments.recorded import kept_samples
 from sloscore.experiments.store import ExperimentStore
@@ -100,6 +101,13 @@ class Evaluator:
         self._forget(experiment)
         self._board.remove(experiment)
 
+    def counted(self, experiment: str) -> CountedWindow | None:
+        """What was counted so far for a running experiment, if anything was."""
+        live = self._running.get(experiment)
+        if live is None or live.window is None:
+            return None
+        return CountedWindow(live.start, None, live.window.counts())
+
     async def _round(self) -> None:
         now = self._clock()
         self._telemetry.last_evaluation.set(now)
@@ -169,7 +177,7 @@ class Evaluator:
         finally:
             self._settling.pop(experiment.id, None)
 
-    async def _settled(self, experiment: Experiment) -> Report:
+    async def _settled(self, experiment: Experiment) -> Settled:
         plan = plan_of(experiment)
         try:
             return await settle(self._source, plan, experiment, self._settings, self._clock)
@@ -178,21 +186,23 @@ class Evaluator:
             self._telemetry.evaluation_errors.labels(INTERNAL).inc()
             self._log_broken(experiment.id, failure)
             span = (experiment.start + plan.warmup, experiment.end)
-            return report_failure(plan, str(failure), span, now=self._clock())
+            return Settled(report_failure(plan, str(failure), span, now=self._clock()))
 
     def _log_broken(self, key: str, failure: SourceError) -> None:
         if key not in self._broken:
             self._broken.add(key)
             _log.error("evaluation broke", experiment=key, exc_info=failure.__cause__)
 
-    async def _finalize(self, experiment: Experiment, report: Report) -> None:
+    async def _finalize(self, experiment: Experiment, settled: Settled) -> None:
+        report, counted = settled.report, settled.counted
         document = orjson.loads(report.model_dump_json())
+        counts = None if counted is None else {WINDOW: document_of(counted)}
         state = FINAL_STATE[report.status]
         while True:
             now = self._clock()
             try:
                 stored = await self._store.finalize(
-                    experiment.id, state, document, report.score, now
+                    experiment.id, state, document, report.score, now, counts
                 )
                 break
             except Exception as error:  # noqa: BLE001  a full disk must not lose the score

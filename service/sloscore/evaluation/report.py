@@ -46,7 +46,11 @@ def report_window(
         slis = [_judge(sli, slo, NoData(missing), rules) for sli, slo in rules.limits]
     score = _combine(base, plan.objective, slis, rules)
     return _report(
-        score, plan, running=end is None, window=_window(counts, start, end, plan.warmup), now=now
+        score,
+        plan,
+        running=end is None,
+        window=window_report(counts, start, end, plan.warmup),
+        now=now,
     )
 
 
@@ -91,7 +95,7 @@ def report_failure(
         score,
         plan,
         running=window[1] is None,
-        window=_window(empty, *window, plan.warmup),
+        window=window_report(empty, *window, plan.warmup),
         now=now,
     )
     return with_reason(report, reason)
@@ -217,7 +221,10 @@ def _sli(result: SliResult) -> SliReport:
     )
 
 
-def _window(counts: WindowCounts, start: float, end: float | None, warmup: float) -> WindowReport:
+def window_report(
+    counts: WindowCounts, start: float, end: float | None, warmup: float
+) -> WindowReport:
+    """What a window was counted over; times in Unix seconds, ``warmup`` in seconds."""
     return WindowReport(
         start=start,
         end=end,

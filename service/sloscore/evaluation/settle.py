@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from sloscore.core.scoring import Status
 from sloscore.errors import SourceError, SpecError
@@ -11,6 +12,7 @@ from sloscore.evaluation.plan import Plan
 from sloscore.evaluation.recognise import UNEXPOSED, UNRECOGNISED, names_seen, with_server_soon
 from sloscore.evaluation.replay import catch_up, open_window
 from sloscore.evaluation.report import report_failure, report_window, with_reason
+from sloscore.experiments.counted import CountedWindow
 from sloscore.experiments.model import Experiment, State
 from sloscore.experiments.window import WindowAccumulator
 from sloscore.settings import EvaluationSettings
@@ -40,13 +42,21 @@ _NAME_A_TARGET = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """How an experiment ended; ``counted`` is None where nothing was read of its window."""
+
+    report: Report
+    counted: CountedWindow | None = None
+
+
 async def settle(
     source: MetricSource,
     plan: Plan,
     experiment: Experiment,
     settings: EvaluationSettings,
     clock: Callable[[], float] = time.time,
-) -> Report:
+) -> Settled:
     """The final report of an experiment whose load has ended, from all raw samples of its window.
 
     Waits until every instance was scraped at or after the end, but not longer than
@@ -61,7 +71,7 @@ async def settle(
     span = (experiment.start + plan.warmup, experiment.end)
     if span[0] >= span[1]:
         reason = f"the load ended within its warm-up of {plan.warmup:g} s"
-        return report_failure(plan, reason, span, now=clock())
+        return Settled(report_failure(plan, reason, span, now=clock()))
     poll = min(settings.interval, _POLL_SECONDS)
     give_up = clock() + _source_wait(plan, settings)
     waits_since = experiment.end
@@ -76,14 +86,15 @@ async def settle(
         except SourceError as error:
             waits_since = now
             if given_up := _resignation(error, now, span[1], give_up, settings):
-                return report_failure(plan, given_up, span, now=now)
+                return Settled(report_failure(plan, given_up, span, now=now))
         else:
             if not window.awaits_scrape or now >= waits_since + _patience(window, settings):
+                counts = window.counts()
                 report = report_window(
-                    plan, window.counts(), span, now=now, base_score=experiment.base_score
+                    plan, counts, span, now=now, base_score=experiment.base_score
                 )
                 other = await _other_server(source, plan, report, _latest(now, span, settings))
-                return _advised(plan, report, other)
+                return Settled(_advised(plan, report, other), CountedWindow(*span, counts))
         await asyncio.sleep(poll)
 
 

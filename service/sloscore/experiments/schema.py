@@ -90,6 +90,7 @@ experiments = Table(
     Column("reason", Text),
     Column("report", _JsonText),
     Column("scrapes", _JsonText),
+    Column("counts", _JsonText),
 )
 
 # Written out, so that a step keeps its meaning when the tables above move on.
@@ -129,6 +130,7 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     ("ALTER TABLE experiments ADD COLUMN scrapes TEXT",),
     # Counts a task's experiments without reading them, which takes seconds where there are many.
     ("CREATE INDEX experiments_by_outcome ON experiments (task, state)",),
+    ("ALTER TABLE experiments ADD COLUMN counts TEXT",),
 )
 
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, Self, TypeAlias
 
@@ -25,7 +26,9 @@ from sloscore.experiments.tallies import read_tallies
 
 # The class has a method of this name.
 _Experiments: TypeAlias = list[Experiment]
-_FIELDS = tuple(column.name for column in experiments.columns)
+_FIELDS = tuple(field.name for field in fields(Experiment))
+# Without the counts, which are large and seldom asked for.
+_COLUMNS = tuple(experiments.c[name] for name in _FIELDS)
 _NEWEST_FIRST = (experiments.c.created_at.desc(), experiments.c.id)
 
 
@@ -97,6 +100,17 @@ class ExperimentStore:
         async with self._database.reading() as connection:
             return await _get(connection, experiment_id)
 
+    async def counts(self, experiment_id: str) -> Mapping[str, object] | None:
+        """Return the documents of an ended experiment's counts, None where it has none."""
+        column, key = experiments.c.counts, experiments.c.id
+        async with self._database.reading() as connection:
+            found = await connection.execute(select(column).where(key == experiment_id))
+            row = found.one_or_none()
+        if row is None:
+            raise _unknown(experiment_id)
+        documents: Mapping[str, object] | None = row.counts
+        return documents
+
     async def finish(
         self,
         experiment_id: str,
@@ -148,15 +162,18 @@ class ExperimentStore:
             )
         return stored
 
-    async def finalize(
+    async def finalize(  # noqa: PLR0913, PLR0917  an outcome is durable as a whole
         self,
         experiment_id: str,
         state: State,
         report: Mapping[str, object] | None,
         score: float | None,
         now: float,
+        counts: Mapping[str, object] | None = None,
     ) -> Experiment:
         """Make a live experiment scored, failed or no_data; the first one to do so wins.
+
+        ``counts`` holds the documents of what was counted in its window.
 
         An experiment that is final already (aborted ones too) is returned as it is. Raises
         ValueError for another state and for a NaN score.
@@ -168,14 +185,14 @@ class ExperimentStore:
                 "score: NaN is no score; give a number or an infinity, or leave it out"
             )
         async with self._database.writing() as connection:
-            changes = {"report": report, "score": score}
+            changes = {"report": report, "score": score, "counts": counts}
             await _move(connection, experiment_id, state, now, changes)
             return await _get(connection, experiment_id)
 
     async def live(self) -> _Experiments:
         """Return all running and settling experiments, oldest first."""
         return await self._select(
-            select(experiments)
+            select(*_COLUMNS)
             .where(experiments.c.state.in_(LIVE))
             .order_by(experiments.c.created_at, experiments.c.id)
         )
@@ -183,7 +200,7 @@ class ExperimentStore:
     async def final_since(self, time: float) -> _Experiments:
         """Return the experiments that became final after ``time``, in that order."""
         return await self._select(
-            select(experiments)
+            select(*_COLUMNS)
             .where(experiments.c.state.in_(FINAL), experiments.c.updated_at > time)
             .order_by(experiments.c.updated_at, experiments.c.id)
         )
@@ -224,7 +241,7 @@ class ExperimentStore:
         """
         if limit < 1:
             raise ValueError(f"limit: {limit} is too small; give at least 1")
-        query = select(experiments).order_by(*_NEWEST_FIRST).limit(limit + 1)
+        query = select(*_COLUMNS).order_by(*_NEWEST_FIRST).limit(limit + 1)
         if task is not None:
             query = query.where(experiments.c.task == task)
         if state is not None:
@@ -247,7 +264,7 @@ class ExperimentStore:
 
 
 async def _find(connection: AsyncConnection, experiment_id: str) -> Experiment | None:
-    found = await connection.execute(select(experiments).where(experiments.c.id == experiment_id))
+    found = await connection.execute(select(*_COLUMNS).where(experiments.c.id == experiment_id))
     row = found.mappings().one_or_none()
     return None if row is None else Experiment(**row)
 
@@ -255,10 +272,14 @@ async def _find(connection: AsyncConnection, experiment_id: str) -> Experiment |
 async def _get(connection: AsyncConnection, experiment_id: str) -> Experiment:
     found = await _find(connection, experiment_id)
     if found is None:
-        raise ExperimentNotFoundError(
-            f"experiment {experiment_id!r} is not registered; register it first"
-        )
+        raise _unknown(experiment_id)
     return found
+
+
+def _unknown(experiment_id: str) -> ExperimentNotFoundError:
+    return ExperimentNotFoundError(
+        f"experiment {experiment_id!r} is not registered; register it first"
+    )
 
 
 async def _move(

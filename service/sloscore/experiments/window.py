@@ -94,7 +94,7 @@ class WindowAccumulator:
             instances=len(seen),
             resets=sum(i.resets for i in seen),
             scrape_interval=statistics.median(gaps) if gaps else None,
-            ambiguous=ambiguous,
+            ambiguous=tuple(ambiguous),
             unseen_gaps=max((i.unseen_gaps for i in seen), default=0.0),
             widened_head=max((i.widened_head for i in seen), default=0.0),
             widened_tail=max((i.widened_tail for i in seen), default=0.0),

@@ -12,6 +12,7 @@ from sloscore.wire.answers import (
     ViolationBudget,
     WindowReport,
 )
+from sloscore.wire.counts import Counts, HistogramCounts
 from sloscore.wire.drafts import (
     CheckRequest,
     Curve,
@@ -39,6 +40,7 @@ __all__ = [
     "Abort",
     "Base",
     "CheckRequest",
+    "Counts",
     "Curve",
     "CurvePoint",
     "Curves",
@@ -50,6 +52,7 @@ __all__ = [
     "ExperimentPage",
     "FieldProblem",
     "Finish",
+    "HistogramCounts",
     "Number",
     "Problem",
     "Registration",
