@@ -61,6 +61,7 @@ def test_a_secret_of_the_config_is_never_printed(tmp_path: Path) -> None:
         (["--interval", "soon"], "evaluation.interval: 'soon' is no duration"),
         (["--port", "99999"], "listen.port: must be at most 65535"),
         (["--prometheus", "prometheus"], "prometheus.url: the URL must look like"),
+        (["--external-url", "slo.example"], "listen.external_url: the URL must look like"),
         (["--host", "10.0.0.5"], "listen.host is 10.0.0.5, which other machines can reach"),
         (["--config", "nowhere.yaml"], "nowhere.yaml: there is no such file"),
     ],
@@ -108,6 +109,7 @@ async def test_a_service_by_its_environment_from_its_first_line_to_its_last(
         "SLOSCORE_STORE": str(tmp_path / "sloscore.db"),
         "SLOSCORE_INTERVAL": "0.2",
         "SLOSCORE_TOKEN": TOKEN,
+        "SLOSCORE_EXTERNAL_URL": "https://slo.example/tuning",
     }
     async with running("serve", "--log-format", "json", env=env) as process:
         found = ANNOUNCED.fullmatch(await process.line())
@@ -120,8 +122,10 @@ async def test_a_service_by_its_environment_from_its_first_line_to_its_last(
             answer = await api.request("POST", EXPERIMENTS, body=body, headers=bearer)
             assert answer.status == 201
             await api.score_until("one", lambda report: "cannot reach" in str(report["reason"]))
+            exported = (await api.get("/metrics")).text
         process.send(number)
         ended = await process.end(PATIENCE)
+    assert 'sloscore_external_url_info{url="https://slo.example/tuning"} 1.0' in exported
     assert (ended.code, ended.out) == (0, "")
     events = [json.loads(line) for line in ended.err.splitlines()]
     assert events[0]["event"] == "listening"

@@ -28,6 +28,11 @@ import click
     help="Port to bind, 0 for a free one. [default: 8520]",
 )
 @click.option(
+    "--external-url",
+    envvar="SLOSCORE_EXTERNAL_URL",
+    help="URL at which people reach it, such as a proxy's: alerts link there.",
+)
+@click.option(
     "--prometheus",
     envvar="SLOSCORE_PROMETHEUS_URL",
     help="URL of Prometheus. [default: http://127.0.0.1:9090]",
@@ -52,6 +57,7 @@ def serve(  # noqa: PLR0913  an option each
     config: Path | None,
     host: str | None,
     port: int | None,
+    external_url: str | None,
     prometheus: str | None,
     no_prometheus: bool,
     store: str | None,
@@ -77,6 +83,7 @@ def serve(  # noqa: PLR0913  an option each
     overrides = {
         ("listen", "host"): host,
         ("listen", "port"): port,
+        ("listen", "external_url"): external_url,
         ("prometheus", "url"): prometheus,
         ("prometheus", "enabled"): False if no_prometheus else None,
         ("store", "path"): store,
