@@ -40,10 +40,13 @@ def try_candidate(service: str, port: int, max_num_seqs: int, seconds: float) ->
     experiment = f"{service}/api/v1/experiments/{name}"
     task = {"task_name": "grid", "slo": SLO}
     # Registered before the server starts, so that its first requests count, too.
-    call(
+    registered = call(
         f"{service}/api/v1/experiments",
         {"id": name, "task": task, "server": "vllm", "selector": {"instance": f"127.0.0.1:{port}"}},
     )
+    # A repeated registration is answered, too: its load may have ended long ago.
+    if registered["state"] != "running":
+        raise SystemExit(f"{name} is already {registered['state']}: choose another id")
     server = deploy(port, max_num_seqs)
     try:
         time.sleep(seconds)

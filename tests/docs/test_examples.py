@@ -1,14 +1,17 @@
 """The example scripts and files do what they say."""
 
 import re
+import runpy
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from tests.docs.markdown import ROOT
 
+from sloscore.client.testing import FakeService
 from sloscore.simulate.process import ChildProcess
 from sloscore.simulate.prometheus import PrometheusProcess
 from sloscore.spec.loader import load_task
@@ -40,6 +43,16 @@ def test_the_tuner_finds_the_larger_batch(prometheus: PrometheusProcess, tmp_pat
         prometheus.remove_targets([f"127.0.0.1:{port}"])
     assert done.returncode == 0, done.stderr
     assert re.search(r"^best: max_num_seqs=64, score [\d.]+$", done.stdout, re.MULTILINE)
+
+
+def test_the_tuner_does_not_start_what_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    try_candidate = runpy.run_path(str(EXAMPLES / "tuner.py"))["try_candidate"]
+    monkeypatch.setattr(time, "time", lambda: 1000.0)
+    with FakeService() as fake:
+        fake.will_report("batch-4-1000", score="Infinity", status="FAILED")
+        try_candidate(fake.url, 0, 4, seconds=0.0)
+        with pytest.raises(SystemExit, match="batch-4-1000 is already failed: choose another id"):
+            try_candidate(fake.url, 0, 4, seconds=0.0)
 
 
 @pytest.mark.parametrize(
