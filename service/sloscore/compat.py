@@ -4,14 +4,13 @@ A tuner changes one import. What differs on purpose, with numbers: docs/compat.m
 """
 
 import math
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 from sloscore.core.penalty import (
     DEFAULT_FAIL_RATIO,
     DEFAULT_STEEPNESS,
     SEVERE_RATIO,
-    penalty_of,
     reaches,
 )
 
@@ -34,6 +33,7 @@ _BASE_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     ),
 }
 _NO_DATA: Final = "NO_DATA"
+_PLAIN: Final = frozenset({bool, float, int, str, type(None)})
 
 Metrics = Mapping[str, Any]
 Details = dict[str, dict[str, Any]]
@@ -51,36 +51,38 @@ def calculate_slo_penalty(
     """
     if not slo_config:
         return 1.0, False, {}
-    steepness = slo_config.get("steepness", DEFAULT_STEEPNESS)
-    if not 0 < steepness < math.inf:
-        raise ValueError(f"steepness: must be a finite number above 0, got {steepness!r}")
+    checked = _seen.get(id(slo_config))
+    if checked is None or checked.config != slo_config:
+        checked = _check(slo_config)
+    steepness = checked.steepness
     multiplier = 1.0
     is_hard_failure = False
     details: Details = {}
-    for name, section in _sections(slo_config):
-        threshold = section.get("threshold")
-        if threshold is None or not 0 < threshold < math.inf:
-            raise ValueError(
-                f"{name}.threshold: must be a finite number above 0, got {threshold!r}"
-            )
-        value = metrics.get(_KEYS[name])
-        if value is None or value != value:  # noqa: PLR0124  NaN differs from itself
-            details[name] = {"threshold": threshold, "actual": None, "severity": _NO_DATA}
-        elif value > threshold:
+    # Written out without calls: a tuner may score each of many samples (bench/bench_compat.py).
+    for name, key, threshold, weight, hard_fail, fail_ratio in checked.limits:
+        value = metrics.get(key)
+        if value is not None and value > threshold:
             ratio = (value - threshold) / threshold
-            cost = penalty_of(ratio, section.get("weight", 1.0), steepness)
-            is_hard = section.get("hard_fail", False) and reaches(
-                ratio, section.get("fail_ratio", DEFAULT_FAIL_RATIO)
-            )
+            try:
+                cost = 0.0 if weight == 0 else weight * math.exp(ratio / steepness)
+            except OverflowError:
+                cost = math.inf
+            # Far below the fail ratio there is no need to ask about the rounding of floats.
+            if hard_fail and ratio * 1.001 + 1e-9 >= fail_ratio and reaches(ratio, fail_ratio):
+                is_hard_failure = True
+                severity = "HARD_FAIL"
+            else:
+                severity = "SEVERE" if ratio > SEVERE_RATIO else "MINOR"
             multiplier += cost
-            is_hard_failure = is_hard_failure or is_hard
             details[name] = {
                 "threshold": threshold,
                 "actual": value,
                 "violation_ratio": ratio,
                 "penalty": cost,
-                "severity": _severity(ratio, is_hard=is_hard),
+                "severity": severity,
             }
+        elif value is None or value != value:  # noqa: PLR0124  NaN differs from itself
+            details[name] = {"threshold": threshold, "actual": None, "severity": _NO_DATA}
     return multiplier, is_hard_failure, details
 
 
@@ -129,6 +131,59 @@ def experiment_result(report: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
+class _Checked(NamedTuple):
+    """What a call needs of a config that can be used, and a copy of it as it was checked.
+
+    Each limit has its name, the key of its metric, threshold, weight, hard_fail and fail_ratio.
+    """
+
+    config: Mapping[str, Any]
+    steepness: float
+    limits: Sequence[tuple[str, str, Any, Any, Any, Any]]
+
+
+# By id, to be found fast, and compared by value at each call: a config may have changed since.
+_seen: dict[int, _Checked] = {}
+_MAX_SEEN: Final = 64
+
+
+def _check(config: Mapping[str, Any]) -> _Checked:
+    steepness = config.get("steepness", DEFAULT_STEEPNESS)
+    if not 0 < steepness < math.inf:
+        raise ValueError(f"steepness: must be a finite number above 0, got {steepness!r}")
+    limits = []
+    for name, section in _sections(config):
+        threshold = section.get("threshold")
+        if threshold is None or not 0 < threshold < math.inf:
+            raise ValueError(
+                f"{name}.threshold: must be a finite number above 0, got {threshold!r}"
+            )
+        weight, hard_fail = section.get("weight", 1.0), section.get("hard_fail", False)
+        fail_ratio = section.get("fail_ratio", DEFAULT_FAIL_RATIO)
+        limits.append((name, _KEYS[name], threshold, weight, hard_fail, fail_ratio))
+    try:
+        checked = _Checked(_copy(config), steepness, limits)
+    except TypeError:
+        return _Checked({}, steepness, limits)
+    if len(_seen) >= _MAX_SEEN:
+        _seen.clear()
+    _seen[id(config)] = checked
+    return checked
+
+
+def _copy(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy that shares nothing that can change; raises TypeError where not all of it is plain."""
+    copy = {}
+    for key, value in config.items():
+        if type(value) is dict:
+            copy[key] = _copy(value)
+        elif type(value) in _PLAIN:
+            copy[key] = value
+        else:
+            raise TypeError(f"{key}: a {type(value).__name__} may change unseen")
+    return copy
+
+
 def _sections(config: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for name, section in (config.get("latency") or {}).items():
         if name not in {"p50", "p90", "p99"}:
@@ -138,9 +193,3 @@ def _sections(config: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any
         section = config.get(name)
         if section:
             yield name, section
-
-
-def _severity(ratio: float, *, is_hard: bool) -> str:
-    if is_hard:
-        return "HARD_FAIL"
-    return "SEVERE" if ratio > SEVERE_RATIO else "MINOR"

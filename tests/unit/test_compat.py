@@ -1,6 +1,9 @@
 """The tuner's own functions by their names: the document's figures, and what differs on purpose."""
 
+import copy
 import math
+from collections import UserDict
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -122,6 +125,63 @@ def test_a_config_that_cannot_be_used_is_refused(config: dict[str, Any], sentenc
         calculate_slo_penalty({"mean_ttft": 2.0}, config)
     with pytest.raises(ValueError, match="objective: must be one of"):
         calculate_objective_score({}, "minimize_cost")
+
+
+@pytest.mark.parametrize("kind", [dict, UserDict])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda slo: slo.update(steepness=0.2),
+        lambda slo: slo["ttft"].update(weight=4.0),
+        lambda slo: slo["ttft"].update(threshold=1.1),
+        lambda slo: slo.update(ttft={"threshold": 9.0}),
+        lambda slo: slo.pop("ttft"),
+        lambda slo: slo["tpot"].update(threshold=0.05),
+        lambda slo: slo["latency"]["p90"].update(fail_ratio=0.05),
+        lambda slo: slo["latency"]["p50"].update(hard_fail=True, fail_ratio=0.1),
+        lambda slo: slo["latency"].pop("p99"),
+        lambda slo: slo.pop("latency"),
+        lambda slo: slo.clear(),
+    ],
+)
+def test_a_config_that_was_changed_in_place_is_read_anew(
+    kind: type[Any], change: Callable[[Any], object]
+) -> None:
+    results = {**FOUR, "mean_tpot": 0.06}
+    slo = kind(copy.deepcopy(SLO), ttft=kind(SLO["ttft"]), tpot=kind())
+    before = calculate_slo_penalty(results, slo)
+    assert calculate_slo_penalty(results, slo) == before
+    change(slo)
+    assert calculate_slo_penalty(results, slo) == calculate_slo_penalty(results, {**slo}) != before
+
+
+def test_a_config_that_was_made_wrong_in_place_is_refused() -> None:
+    slo = copy.deepcopy(SLO)
+    calculate_slo_penalty(FOUR, slo)
+    slo["latency"]["p90"]["threshold"] = -1.0
+    with pytest.raises(ValueError, match=r"p90.threshold: must be a finite number above 0"):
+        calculate_slo_penalty(FOUR, slo)
+
+
+def test_very_many_configs_are_scored_each_by_its_own() -> None:
+    configs = [{"ttft": {"threshold": 1.0 + step / 1000}} for step in range(500)]
+    multipliers = [calculate_slo_penalty({"mean_ttft": 2.0}, slo)[0] for slo in configs]
+    assert multipliers == [
+        calculate_slo_penalty({"mean_ttft": 2.0}, slo)[0] for slo in copy.deepcopy(configs)
+    ]
+    assert multipliers == sorted(set(multipliers), reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("value", "weight", "penalty"),
+    [(1e6, 1.0, math.inf), (math.inf, 1.0, math.inf), (1e6, 0.0, 0.0), (math.inf, 0.0, 0.0)],
+)
+def test_a_penalty_past_all_floats_is_infinite_unless_it_weighs_nothing(
+    value: float, weight: float, penalty: float
+) -> None:
+    config = {"ttft": {"threshold": 1.0, "weight": weight}}
+    multiplier, _, details = calculate_slo_penalty({"mean_ttft": value}, config)
+    assert (multiplier, details["ttft"]["penalty"]) == (1.0 + penalty, penalty)
 
 
 @pytest.mark.parametrize(
