@@ -17,7 +17,7 @@ from tests.integration.service import (
     unix,
 )
 
-from sloscore.evaluation.loop import plan_of
+from sloscore.evaluation.plan import plan_of
 from sloscore.evaluation.report import report_window
 from sloscore.experiments.counted import kept_counts
 from sloscore.experiments.store import ExperimentStore

@@ -7,7 +7,7 @@ from aiohttp import web
 from sloscore.api.body import refuse_unknown, respond
 from sloscore.api.context import CONTEXT, Context
 from sloscore.core.histogram import Histogram
-from sloscore.evaluation.loop import plan_of
+from sloscore.evaluation.plan import plan_of
 from sloscore.evaluation.report import window_report
 from sloscore.experiments.counted import CountedWindow, kept_counts
 from sloscore.experiments.model import LIVE, Experiment, State

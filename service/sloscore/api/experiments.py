@@ -19,8 +19,7 @@ from sloscore.core.objective import Objective
 from sloscore.core.samples import Target
 from sloscore.core.scoring import Status
 from sloscore.errors import LimitError, SourceError, SpecError
-from sloscore.evaluation.loop import plan_of
-from sloscore.evaluation.plan import Plan, plan_registration
+from sloscore.evaluation.plan import Plan, plan_of, plan_registration
 from sloscore.evaluation.recognise import with_server
 from sloscore.evaluation.report import report_failure
 from sloscore.experiments.model import FINAL, LIVE, Experiment, State, new_experiment

@@ -11,7 +11,7 @@ import structlog
 
 from sloscore.errors import SloscoreError, SourceError
 from sloscore.evaluation.board import Board
-from sloscore.evaluation.plan import Plan, plan_registration
+from sloscore.evaluation.plan import plan_of
 from sloscore.evaluation.report import report_failure
 from sloscore.evaluation.settle import FINAL_STATE, Settled, settle
 from sloscore.evaluation.tick import INTERNAL, Live, batches, broken, evaluate, report_outage
@@ -22,7 +22,7 @@ from sloscore.experiments.store import ExperimentStore
 from sloscore.settings import EvaluationSettings
 from sloscore.sources.base import RecordingSource
 from sloscore.telemetry import Telemetry
-from sloscore.wire import Registration, Report, to_milliseconds
+from sloscore.wire import Report, to_milliseconds
 
 _log = structlog.get_logger()
 _JITTER = 0.1
@@ -251,10 +251,3 @@ class Evaluator:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def plan_of(experiment: Experiment) -> Plan:
-    """The plan of a stored experiment; its registration was checked when it was made."""
-    server = (experiment.scrapes or {}).get("server")
-    registration = Registration.model_validate(experiment.body)
-    return plan_registration(registration, server if isinstance(server, str) else None)

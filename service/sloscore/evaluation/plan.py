@@ -9,6 +9,7 @@ from sloscore.core.samples import Target
 from sloscore.core.sli import Sli
 from sloscore.core.verdict import HardFailOn
 from sloscore.errors import SpecError
+from sloscore.experiments.model import Experiment
 from sloscore.spec.model import OptimizationSpec, TaskSpec
 from sloscore.spec.preset import families_for
 from sloscore.spec.slo import SloSpec
@@ -78,6 +79,13 @@ def plan_registration(registration: Registration, server: str | None = None) -> 
             plan.target, url=registration.target, scrape_interval=registration.scrape_interval
         ),
     )
+
+
+def plan_of(experiment: Experiment) -> Plan:
+    """The plan of a stored experiment; its registration was checked when it was made."""
+    server = (experiment.scrapes or {}).get("server")
+    registration = Registration.model_validate(experiment.body)
+    return plan_registration(registration, server if isinstance(server, str) else None)
 
 
 def plan_window(request: ScoreRequest) -> Plan:
