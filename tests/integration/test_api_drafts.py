@@ -112,6 +112,13 @@ async def test_each_mistake_of_a_task_points_to_its_field(
     assert words in fields[pointer]
 
 
+async def test_an_example_points_to_the_values_that_cannot_be(api: Api) -> None:
+    body = {"slo": SLO, "base_score": 1.0, "values": {"latency_p50": -1.0, "ttft": 1.0}}
+    fields = fields_of(await api.post("/api/v1/score", body))
+    assert set(fields) == {"/values/latency_p50", "/values/ttft"}
+    assert "must be 0 or above, got -1" in fields["/values/latency_p50"]
+
+
 async def test_a_registration_points_to_its_mistakes_too(api: Api) -> None:
     fields = fields_of(await api.post(EXPERIMENTS, {"id": "a b", "task": changed(slo={})}))
     assert set(fields) == {"/id", "/task/slo"}

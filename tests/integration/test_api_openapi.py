@@ -35,7 +35,9 @@ pytest_plugins = ["tests.integration.service_fixtures"]
 
 DOCUMENT = openapi_document()
 # The document itself, and what browsers get.
-BESIDE = {("get", path) for path in ("/openapi.json", "/", "/static/{file}", "/runbooks/{page}")}
+BESIDE = {
+    ("get", path) for path in ("/openapi.json", "/", "/new", "/static/{file}", "/runbooks/{page}")
+}
 ONE, TWO, NOBODY = (f"{EXPERIMENTS}/{name}" for name in ("one", "two", "nobody"))
 SCORE, TASKS = "/api/v1/score", "/api/v1/tasks"
 TOKEN = "a token of the tests"

@@ -155,7 +155,7 @@ async def test_no_answer_of_the_api_is_kept_by_a_cache(tmp_path: Path, path: str
         assert (await api.get(path)).headers["Cache-Control"] == "no-store"
 
 
-@pytest.mark.parametrize("path", ["/", "/static/page.css", "/static/common.js"])
+@pytest.mark.parametrize("path", ["/", "/new", "/static/page.css", "/static/common.js"])
 async def test_what_has_not_changed_is_not_sent_again(tmp_path: Path, path: str) -> None:
     async with serving(settings(tmp_path)) as api:
         first = await api.get(path)

@@ -61,17 +61,20 @@ def report_values(request: ScoreRequest, now: float) -> Report:
     """
     rules = rules_of(request.slo)
     values = dict(request.values or {})
-    problems = _unknown_values(values, [sli.id for sli, _ in rules.limits])
+    mistakes = _unknown_values(values, [sli.id for sli, _ in rules.limits])
     slis: list[SliResult] = []
     for sli, slo in rules.limits:
         try:
             estimate = given(values.get(sli.id))
         except ValueError as error:
-            problems.append(f"values.{sli.id}: {error}")
+            mistakes.append((sli.id, str(error)))
         else:
             slis.append(_judge(sli, slo, estimate, rules))
-    if problems:
-        raise SpecError(problems)
+    if mistakes:
+        raise SpecError(
+            [f"values.{name}: {sentence}" for name, sentence in mistakes],
+            [(("values", name), sentence) for name, sentence in mistakes],
+        )
     base = (
         NoData("no base_score was given")
         if request.base_score is None
@@ -141,10 +144,10 @@ def _combine(
     )
 
 
-def _unknown_values(values: dict[str, float | None], known: Sequence[str]) -> list[str]:
+def _unknown_values(values: dict[str, float | None], known: Sequence[str]) -> list[tuple[str, str]]:
     listed = ", ".join(known) or "none, as there is no slo section"
     return [
-        f"values.{name}: no SLO has this id; the SLOs given are: {listed}"
+        (name, f"no SLO has this id; the SLOs given are: {listed}")
         for name in values
         if name not in known
     ]

@@ -10,7 +10,7 @@ from sloscore import __version__
 from sloscore.api.page.cached import send_if_changed
 from sloscore.api.page.figures import figure
 
-NAVIGATION: Final = (("", "Experiments"),)
+NAVIGATION: Final = (("", "Experiments"), ("new", "New task"))
 """The pages that every page links to, by their path below the service's root."""
 
 _POLICY: Final = (

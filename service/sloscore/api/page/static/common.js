@@ -5,21 +5,23 @@ export const root = new URL("..", import.meta.url);
 
 /** An answer of the service that is a problem document (RFC 9457). */
 export class ProblemError extends Error {
-  /** @param {{title?: string, status?: number, detail?: string, errors?: string[]}} problem */
+  /** @param {{title?: string, status?: number, detail?: string, errors?: string[], fields?: object[]}} problem */
   constructor(problem) {
     super(problem.detail ?? problem.title ?? "The service gave no reason.");
     this.name = "ProblemError";
     this.status = problem.status ?? 0;
     /** One sentence for each mistake. */
     this.errors = problem.errors ?? [this.message];
+    /** Those of a known field of the body: `pointer` leads to it, `detail` says what is wrong. */
+    this.fields = problem.fields ?? [];
   }
 }
 
 /**
- * The JSON document at a path below the service's root; `body` makes it a POST.
+ * The JSON document at a path below the service's root; `body` makes it a POST, `parse` reads the answer.
  * Throws ProblemError for what the service refuses, and where it does not answer (status 0).
  */
-export async function ask(path, { body, headers = {}, signal } = {}) {
+export async function ask(path, { body, headers = {}, signal, parse = JSON.parse } = {}) {
   const request = { headers: { Accept: "application/json", ...headers }, signal };
   if (body !== undefined) {
     request.method = "POST";
@@ -30,7 +32,7 @@ export async function ask(path, { body, headers = {}, signal } = {}) {
   const text = await answer.text();
   let found = null;
   try {
-    found = JSON.parse(text);
+    found = parse(text);
   } catch {
     throw new ProblemError({ status: answer.status, detail: `The answer is no JSON: ${text.slice(0, 200)}` });
   }

@@ -1,0 +1,20 @@
+"""The page at /new: a form that writes a task, and registers an experiment with it."""
+
+from aiohttp import web
+
+from sloscore.api.context import CONTEXT
+from sloscore.api.page.layout import show_page
+from sloscore.core.objective import Objective
+from sloscore.spec.preset import preset_names
+
+
+async def show(request: web.Request) -> web.Response:
+    """GET /new."""
+    auth = request.app[CONTEXT].settings.auth
+    return show_page(
+        request,
+        "new.html",
+        objectives=list(Objective),
+        servers=preset_names(),
+        needs_token=auth.token is not None or auth.token_file is not None,
+    )

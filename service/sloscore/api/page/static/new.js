@@ -1,0 +1,194 @@
+// The form at /new: every change is checked, drawn and scored by the service.
+
+import { ask, element, ProblemError, reach, root } from "./common.js";
+import { Fields } from "./new-fields.js";
+import { Limits } from "./new-limits.js";
+import { callOf, scoreOf, serve, show } from "./new-results.js";
+import { FIRST_TASK, FIRST_VALUES, fileOf, limitsIn, nameOf, parseExactly, read, sliOf } from "./new-task.js";
+
+const PAUSE = 150;
+const LONGEST_FILE = 64 * 1024;
+const at = (id) => document.getElementById(id);
+const needsToken = document.querySelector("[data-place=token]") !== null;
+
+const draft = { task: structuredClone(FIRST_TASK) };
+const example = { base_score: 2.5, values: { ...FIRST_VALUES } };
+const registration = { id: "trial-1" };
+let droppedSlo = FIRST_TASK.slo;
+
+const fields = new Fields(draft, changed);
+const exampleFields = new Fields(example, changed);
+const registerFields = new Fields(registration, changed);
+const limits = new Limits(at("limits"), at("limit"), fields, () => (showExample(), changed()));
+
+/** Another task, or another set of limits: make what depends on that anew. */
+function showTask() {
+  limits.show();
+  fields.fill();
+  at("scored").checked = isScored();
+  showExample();
+  changed();
+}
+
+const isScored = () => (draft.task.slo ?? null) !== null;
+
+/** A field for the example's value of each limit. */
+function showExample() {
+  const box = at("values");
+  for (const old of box.querySelectorAll("[data-value]")) {
+    exampleFields.release(old);
+    old.remove();
+  }
+  for (const place of limitsIn(draft.task.slo)) {
+    const sli = sliOf(place);
+    example.values[sli] ??= read(draft.task.slo, [...place, "threshold"]);
+    const input = element("input", { type: "text", inputmode: "decimal", size: "6", autocomplete: "off" });
+    const error = element("span", { class: "error", hidden: "" });
+    const made = element("div", { class: "field", "data-value": sli }, element("label", {}, element("span", {}, nameOf(place)), " ", input), error);
+    box.append(made);
+    exampleFields.bindField(made, ["values", sli]);
+  }
+  exampleFields.fill();
+}
+
+let timer;
+let asking = new AbortController();
+
+/** Show at once what needs no asking, and ask for the rest once nothing changes any more. */
+function changed() {
+  at("slo").hidden = !isScored();
+  limits.follow();
+  show(at("json"), fileOf(draft.task));
+  show(at("call"), callOf(bodyOf(registration), needsToken));
+  clearTimeout(timer);
+  timer = setTimeout(refresh, PAUSE);
+}
+
+function bodyOf({ id, target }) {
+  return { id, task: draft.task, ...(target === undefined ? {} : { target }) };
+}
+
+async function refresh() {
+  asking.abort();
+  asking = new AbortController();
+  const { signal } = asking;
+  try {
+    const mistakes = await check(signal);
+    const isDrawable = mistakes.every(({ pointer }) => pointer.startsWith("/task/") && !pointer.startsWith("/task/slo"));
+    document.body.classList.toggle("stale", !isDrawable);
+    if (isDrawable) await Promise.all([drawAndScore(signal), showRules(signal)]);
+  } catch (error) {
+    if (error.name !== "AbortError") throw error;
+  }
+}
+
+/** What the service says of the task; gives its mistakes. */
+async function check(signal) {
+  const [answer, problem] = await asked("check", { task: draft.task }, signal);
+  const mistakes = problem === null ? [] : mistakesOf(problem);
+  if (answer !== null) fields.hint({ task: answer.task });
+  const elsewhere = fields.blame(mistakes);
+  list(at("elsewhere"), elsewhere);
+  list(at("warnings"), answer?.warnings ?? []);
+  const number = mistakes.length;
+  at("summary").textContent = number === 0 ? "The task is valid." : `${number} ${number === 1 ? "mistake" : "mistakes"} in the task.`;
+  return mistakes;
+}
+
+async function drawAndScore(signal) {
+  const { slo, optimization } = draft.task;
+  const held = limitsIn(slo).map(sliOf);
+  const values = Object.fromEntries(held.map((sli) => [sli, example.values[sli] ?? null]));
+  const objective = optimization?.objective;
+  const scored = { ...(isScored() ? { slo } : {}), ...(objective ? { objective } : {}), base_score: example.base_score ?? null, values };
+  const [[drawn], [report, problem]] = await Promise.all([
+    isScored() ? asked("curves", { slo }, signal) : [{ curves: [] }],
+    asked("score", scored, signal),
+  ]);
+  const elsewhere = exampleFields.blame(problem === null ? [] : mistakesOf(problem));
+  limits.draw(drawn?.curves ?? [], report?.slis ?? []);
+  at("scored-example").replaceChildren(...(report === null ? elsewhere.map((text) => element("p", { class: "error" }, text)) : scoreOf(report)));
+}
+
+async function showRules(signal) {
+  const box = at("rules");
+  if (!box.open) return;
+  const body = JSON.stringify({ task: draft.task });
+  const request = { method: "POST", headers: { "Content-Type": "application/json" }, body, signal };
+  const answer = await reach(new URL("api/v1/rules", root), request);
+  const text = await answer.text();
+  show(at("rules-file"), answer.ok ? text : "");
+  list(box.querySelector("ul"), answer.ok ? [] : JSON.parse(text).errors);
+}
+
+/** An answer and no problem, or no answer and what the service found wrong. */
+async function asked(what, body, signal, more = {}) {
+  try {
+    return [await ask(`api/v1/${what}`, { body, signal, ...more }), null];
+  } catch (error) {
+    if (!(error instanceof ProblemError)) throw error;
+    return [null, error];
+  }
+}
+
+/** Mistakes with their pointers; those of no known field point nowhere. */
+function mistakesOf({ fields: known, errors }) {
+  return known.length > 0 ? known : errors.map((detail) => ({ pointer: "", detail }));
+}
+
+function list(box, sentences) {
+  box.replaceChildren(...sentences.map((text) => element("li", {}, text)));
+  box.hidden = sentences.length === 0;
+}
+
+at("scored").addEventListener("change", () => {
+  if (at("scored").checked) {
+    draft.task.slo = structuredClone(droppedSlo);
+  } else {
+    droppedSlo = draft.task.slo;
+    delete draft.task.slo;
+  }
+  showTask();
+});
+
+at("rules").addEventListener("toggle", () => at("rules").open && refresh());
+
+at("import").querySelector("button").addEventListener("click", async () => {
+  const box = at("import");
+  const [area, chosen] = [box.querySelector("textarea"), box.querySelector("input").files[0]];
+  const said = box.querySelector("[role=status]");
+  said.textContent = "";
+  if (chosen && chosen.size > LONGEST_FILE) return list(box.querySelector("ul"), [`${chosen.name} is larger than 64 KiB.`]);
+  const text = chosen ? await chosen.text() : area.value;
+  const name = chosen?.name ?? (text.trimStart().startsWith("{") ? "task.json" : "task.yaml");
+  const [answer, problem] = await asked("check", { text, name }, undefined, { parse: parseExactly });
+  list(box.querySelector("ul"), problem?.errors ?? []);
+  if (answer === null) return undefined;
+  draft.task = answer.written;
+  droppedSlo = draft.task.slo ?? FIRST_TASK.slo;
+  said.textContent = `Imported ${name}.`;
+  return showTask();
+});
+
+at("register").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const form = at("register");
+  const headers = registration.token ? { Authorization: `Bearer ${registration.token}` } : {};
+  const [made, problem] = await asked("experiments", bodyOf(registration), undefined, { headers });
+  const place = problem?.status === 401 ? [{ pointer: "/token", detail: problem.message }] : problem && mistakesOf(problem);
+  list(form.querySelector("ul"), registerFields.blame(place ?? []));
+  const said = form.querySelector("p[role=status]");
+  said.replaceChildren();
+  if (made !== null) {
+    const link = element("a", { href: new URL(`experiments/${encodeURIComponent(made.id)}`, root).href }, made.id);
+    said.append("Registered ", link, `: ${made.state}.`);
+  }
+});
+
+at("task").addEventListener("submit", (event) => event.preventDefault());
+for (const output of document.querySelectorAll(".output")) serve(output);
+fields.bind(at("task"), ["task"]);
+exampleFields.bind(at("values"));
+registerFields.bind(at("register"));
+registerFields.fill();
+showTask();
