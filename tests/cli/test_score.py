@@ -149,6 +149,14 @@ def test_what_cannot_be_scored_is_told_in_a_sentence(
     assert "Traceback" not in ended.err
 
 
+def test_a_section_alone_will_do(tmp_path: Path) -> None:
+    path = tmp_path / "slo.yaml"
+    path.write_text(yaml.safe_dump(ONLY_P90), encoding="utf-8")
+    ended = score_numbers(str(path), 3.0, "--json", latency_p90=5.5)
+    assert (ended.code, ended.err) == (0, "")
+    assert json.loads(ended.out)["score"] == pytest.approx(19.3, abs=0.05)
+
+
 def test_a_mistake_in_the_task_has_its_line(tmp_path: Path) -> None:
     path = tmp_path / "task.yaml"
     path.write_text("task_name: t\nslo:\n  ttft: {threshold: 0}\n", encoding="utf-8")

@@ -28,8 +28,9 @@ if TYPE_CHECKING:
     """
 )
 @click.option(
-    "--task", "--slo", "task", type=click.Path(path_type=Path), required=True, help="Task file."
-)
+    "--task", "--slo", "task", type=click.Path(path_type=Path), required=True,
+    help="Task file, or a file that holds an slo section alone.",
+)  # fmt: skip
 @click.option("--base-score", type=float, help="Score before penalties; measured in a window.")
 @click.option(
     "--value", "values", multiple=True, callback=pairs, metavar="SLI=NUMBER",
@@ -78,8 +79,9 @@ def score(  # noqa: PLR0913  an option each
     import time
 
     from sloscore.evaluation.report import report_values
-    from sloscore.spec.loader import load_task, validate
+    from sloscore.spec.loader import validate
     from sloscore.spec.preset import named_server
+    from sloscore.spec.section import load_task_or_slo
     from sloscore.wire import ScoreRequest
 
     _check_usage(
@@ -88,7 +90,7 @@ def score(  # noqa: PLR0913  an option each
         target=(target, duration),
         deployment=bool(selector or server),
     )
-    spec = load_task(task)
+    spec, _ = load_task_or_slo(task)
     if target and duration:
         spec = spec.model_copy(
             update={"server": server or spec.server, "selector": selector or spec.selector}
