@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from sloscore.errors import SpecError
 from sloscore.evaluation.plan import Plan
@@ -16,21 +16,40 @@ from sloscore.wire import Report, to_milliseconds
 async def score_for(
     source: RecordingSource, plan: Plan, seconds: float, clock: Callable[[], float] = time.time
 ) -> Report:
-    """The report of the ``seconds`` from now on, with a scrape at either end and in between.
-
-    A warm-up is cut off from them. Raises SpecError where that leaves nothing, and SourceError
-    where the target does not answer at the start or at the end.
-    """
+    """The report of the ``seconds`` from now on; raises what ``score_during`` raises."""
     if plan.warmup >= seconds:
-        raise SpecError([f"slo.warmup: {plan.warmup:g} s leave nothing of the window"])
+        raise _all_warmup(plan, seconds)
+    return await score_during(source, plan, lambda: asyncio.sleep(seconds), clock)
+
+
+async def score_during(
+    source: RecordingSource,
+    plan: Plan,
+    load: Callable[[], Awaitable[object]],
+    clock: Callable[[], float] = time.time,
+) -> Report:
+    """The report of the time that ``load`` takes, with a scrape at either end and in between.
+
+    A warm-up is cut off from it. Raises SpecError where that leaves nothing, SourceError where the
+    target does not answer at the start or at the end, and what ``load`` raises.
+    """
     plan = await with_server(source, plan, clock(), clock())
     baseline = await source.capture(plan.target)
     # To the millisecond, as the times of scrapes are: the one after the end must not seem earlier.
-    start = to_milliseconds(clock() + plan.warmup)
+    begin = to_milliseconds(clock())
+    start = to_milliseconds(begin + plan.warmup)
     source.restore(plan.target, baseline, start)
-    await asyncio.sleep(seconds)
+    await load()
     end = to_milliseconds(clock())
+    if end <= start:
+        raise _all_warmup(plan, end - begin)
     source.restore(plan.target, await source.capture(plan.target))
     now = clock()
     window = await replay(source, plan.target, start, end, now)
     return report_window(plan, window.counts(), (start, end), now=now)
+
+
+def _all_warmup(plan: Plan, seconds: float) -> SpecError:
+    return SpecError(
+        [f"slo.warmup: {plan.warmup:g} s leave nothing of the window of {seconds:g} s"]
+    )
