@@ -54,7 +54,7 @@ def parse_duration(value: object) -> object:
 Duration = Annotated[float, BeforeValidator(parse_duration), Field(gt=0, allow_inf_nan=False)]
 
 
-def _check_url(url: str) -> str:
+def plain_url(url: str) -> str:
     """The URL without a slash at its end; raises ValueError unless it is plain http or https."""
     try:
         parts = urlsplit(url)
@@ -74,7 +74,7 @@ def _check_url(url: str) -> str:
     return url.rstrip("/")
 
 
-PlainUrl = Annotated[str, AfterValidator(_check_url)]
+PlainUrl = Annotated[str, AfterValidator(plain_url)]
 
 
 class SettingsModel(BaseModel):

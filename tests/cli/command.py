@@ -12,6 +12,11 @@ from unittest import mock
 from sloscore.cli.main import main
 
 PATIENCE = 30.0
+# Gives a command a terminal, whose keys come from stdin and whose screen is stdout.
+_IN_TERMINAL = """
+import os, pty, sys
+sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,17 @@ class Process:
         line = await asyncio.wait_for(self._process.stdout.readline(), PATIENCE)
         return line.decode().rstrip("\n")
 
+    async def error_line(self) -> str:
+        """The next line that it prints on stderr."""
+        assert self._process.stderr is not None
+        line = await asyncio.wait_for(self._process.stderr.readline(), PATIENCE)
+        return line.decode().rstrip("\n")
+
+    def type(self, text: str) -> None:
+        """Give it text on stdin."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(text.encode())
+
     def send(self, number: int) -> None:
         self._process.send_signal(number)
 
@@ -65,10 +81,14 @@ class Process:
 
 
 @contextlib.asynccontextmanager
-async def running(*arguments: str, env: Mapping[str, str] | None = None) -> AsyncIterator[Process]:
+async def running(
+    *arguments: str, env: Mapping[str, str] | None = None, in_terminal: bool = False
+) -> AsyncIterator[Process]:
     """A process of its own for a command; it is killed where it has not ended by itself."""
+    before = ["-c", _IN_TERMINAL, sys.executable] if in_terminal else []
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "sloscore", *arguments,
+        sys.executable, *before, "-m", "sloscore", *arguments,
+        stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         env={**os.environ, **(env or {})},

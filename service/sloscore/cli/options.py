@@ -22,6 +22,34 @@ def pairs(_: click.Context, option: click.Parameter, given: tuple[str, ...]) -> 
     return found
 
 
+def say(sentence: str) -> None:
+    """A line of sloscore's own on stderr."""
+    click.echo(f"sloscore: {sentence}", err=True)
+
+
+def seconds(_: click.Context, option: click.Parameter, given: str) -> float:
+    """The callback of an option that is a duration, such as 30s or 5m; above 0."""
+    from sloscore.settings import parse_duration
+
+    try:
+        found = parse_duration(given)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param=option) from None
+    if not isinstance(found, float) or found <= 0:
+        raise click.BadParameter(f"{given!r} must be above 0", param=option)
+    return found
+
+
+def web_address(_: click.Context, option: click.Parameter, given: str) -> str:
+    """The callback of an option that is the URL of a service."""
+    from sloscore.settings import plain_url
+
+    try:
+        return plain_url(given)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param=option) from None
+
+
 def read_settings(config: Path | None) -> "SettingsFile":
     """The service's settings in a file, or the defaults; raises SpecError."""
     from sloscore.settings import SettingsFile
