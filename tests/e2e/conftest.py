@@ -7,7 +7,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright
 from tests.e2e.browser import FLAGS, HOW, Watch, find_chromium
-from tests.e2e.site import Site, fill, open_site
+from tests.e2e.site import Site, fill, open_site, store_trials
 
 Open = Callable[..., Awaitable[Page]]
 
@@ -29,7 +29,9 @@ async def chromium() -> AsyncIterator[Browser]:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def site(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Site]:
     """The service that all tests of the pages share; who changes it uses names of its own."""
-    async with open_site(tmp_path_factory.mktemp("site")) as opened:
+    place = tmp_path_factory.mktemp("site")
+    await store_trials(place, 120)
+    async with open_site(place) as opened:
         await fill(opened)
         yield opened
 

@@ -2,11 +2,16 @@
 
 import contextlib
 from collections.abc import AsyncIterator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tests.integration.pages import Engine, PageServer
 from tests.integration.service import Api, Json, has_requests, serving, settings
+
+from sloscore.experiments.database import Database
+from sloscore.experiments.model import State, new_experiment
+from sloscore.experiments.schema import experiments, figures_of
+from sloscore.experiments.store import ExperimentStore
 
 HARD = {"p90": {"threshold": 1.0, "weight": 2.0, "hard_fail": True, "fail_ratio": 0.2}}
 SLO = {"latency": {"p50": {"threshold": 1.0}, **HARD}}
@@ -72,6 +77,29 @@ async def fill(site: Site) -> None:
     await site.begin("exp-off", [0.3])
     await site.api.abort("exp-off", reason=HOSTILE)
     await site.begin("exp-live", [0.3])
+
+
+async def store_trials(place: Path, number: int, task: str = "sweep") -> None:
+    """Scored experiments in the store of a service that does not run yet, the last one the best."""
+    rows = []
+    for count, name in enumerate(names(task, number)):
+        at = 1.7e9 + count
+        body = {
+            "id": name,
+            "task": {"task_name": task, "slo": SLO},
+            "target": "http://127.0.0.1:1/",
+        }
+        trial = new_experiment(name, task, body, "minimize_latency", "minimize", at, at)
+        report: dict[str, Json] = {"score": float(number - count), "penalty": 0.0, "slis": []}
+        final = {"state": State.SCORED, "score": report["score"], "report": report}
+        rows.append({**asdict(trial), **final, **figures_of(report)})
+    path = place / "sloscore.db"
+    await (await ExperimentStore.open(path)).close()
+    # In one step: each change of the store's own would be written to disk by itself.
+    database = await Database.open(path)
+    async with database.writing() as connection:
+        await connection.execute(experiments.insert(), rows)
+    await database.close()
 
 
 def names(prefix: str, number: int) -> Iterator[str]:

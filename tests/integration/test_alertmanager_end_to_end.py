@@ -152,7 +152,7 @@ async def test_a_violation_warns_then_pages_and_both_end_with_the_experiment(
 
 
 async def check_warning(message: Json, service: str) -> None:
-    """One message for the experiment, whose links lead to its score and to what to do."""
+    """One message for the experiment, whose links lead to its page and to what to do."""
     assert message["groupLabels"] == MINE
     warning = alerts_in(message)[WARNING]
     labels = {"alertname": WARNING, "severity": "warning", "sli": "latency_p90"}
@@ -167,8 +167,8 @@ async def check_warning(message: Json, service: str) -> None:
     value, lower, upper = (seconds_of(said[group]) for group in (1, 2, 3))
     assert lower <= value <= upper
     assert float(said[4]) == pytest.approx(100 * (value / 0.5 - 1), rel=0.01)
-    assert annotations["link"] == f"{service}/api/v1/experiments/exp-1/score"
-    assert '"experiment":"exp-1"' in await fetched(annotations["link"])
+    assert annotations["link"] == f"{service}/experiments/exp-1"
+    assert "<h1>exp-1</h1>" in await fetched(annotations["link"])
     assert annotations["runbook_url"] == f"{service}/runbooks/{WARNING}.md"
     assert f"# {WARNING}" in await fetched(annotations["runbook_url"])
 

@@ -35,9 +35,10 @@ pytest_plugins = ["tests.integration.service_fixtures"]
 
 DOCUMENT = openapi_document()
 # The document itself, and what browsers get.
-BESIDE = {
-    ("get", path) for path in ("/openapi.json", "/", "/new", "/static/{file}", "/runbooks/{page}")
-}
+BESIDE = {("get", path) for path in (
+    "/openapi.json", "/", "/experiments/{id}", "/experiments.csv", "/experiments.json", "/new",
+    "/static/{file}", "/runbooks/{page}",
+)}  # fmt: skip
 ONE, TWO, NOBODY = (f"{EXPERIMENTS}/{name}" for name in ("one", "two", "nobody"))
 SCORE, TASKS = "/api/v1/score", "/api/v1/tasks"
 TOKEN = "a token of the tests"

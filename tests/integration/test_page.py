@@ -1,139 +1,78 @@
-"""The page at /: what an operator reads in it, and what nobody can put into it."""
+"""The pages without a browser: what they say, what nobody can put into them, how they are sent."""
 
-from dataclasses import dataclass, field
-from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import urljoin
 
 import pytest
-from tests.integration.service import (
-    PROBLEM,
-    Api,
-    Deployments,
-    Json,
-    has_requests,
-    serving,
-    settings,
-    task_of,
-)
-
-from sloscore.simulate.prometheus import PrometheusProcess
-
-pytest_plugins = ["tests.integration.service_fixtures"]
-
-SLOS = {"latency": {"p90": {"threshold": 0.1, "hard_fail": True}}, "steepness": 50.0}
-VOID = {"meta", "link", "br"}
+from tests.e2e.site import HOSTILE, fill, open_site
+from tests.integration.page_reader import read
+from tests.integration.service import PROBLEM, Json, serving, settings
 
 
-@dataclass
-class Page(HTMLParser):
-    """The rows of the page's table by experiment, and every tag that it holds."""
-
-    rows: dict[str, tuple[str, list[str]]] = field(default_factory=dict)
-    tags: set[str] = field(default_factory=set)
-    links: list[str] = field(default_factory=list)
-    text: str = ""
-
-    def __post_init__(self) -> None:
-        super().__init__()
-        self._open: list[str] = []
-        self._cells: list[str] = []
-        self._class = ""
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = dict(attrs)
-        self.tags.add(tag)
-        self.links += [link for name in ("href", "src") if (link := given.get(name))]
-        if tag not in VOID:
-            self._open.append(tag)
-        if tag == "tr":
-            self._cells, self._class = [], given.get("class") or ""
-        if tag == "td":
-            self._cells.append("")
-        if tag == "br":
-            self._cells[-1] += "\n"
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self._open.pop() == tag
-        if tag == "tr" and self._cells:
-            self.rows[self._cells[1]] = (self._class, self._cells)
-
-    def handle_data(self, data: str) -> None:
-        self.text += data
-        if self._open and self._open[-1] == "td":
-            self._cells[-1] += data
-
-    def close(self) -> None:
-        super().close()
-        assert self._open == []
-
-
-async def read(api: Api) -> Page:
-    answer = await api.get("/")
-    assert (answer.status, answer.type) == (200, "text/html")
-    page = Page()
-    page.feed(answer.text)
-    page.close()
-    return page
-
-
-async def test_an_empty_page_says_so(tmp_path: Path) -> None:
+async def test_an_empty_page_says_how_to_fill_it(tmp_path: Path) -> None:
     async with serving(settings(tmp_path)) as api:
         page = await read(api)
-    assert "No experiment is running, and none ended lately." in page.text
+    assert "No experiment is registered yet." in page.text
     assert page.rows == {}
 
 
 def figure(value: Json) -> str:
-    return "∞" if value == "Infinity" else f"{value:.4g}"
+    match value:
+        case None:
+            return "no data"
+        case "Infinity":
+            return "\u221e"
+        case _:
+            return f"{value:.4g}"
 
 
-@pytest.mark.prometheus
-async def test_a_row_holds_the_figures_of_the_report_and_the_sentences_of_its_slis(
-    deployments: Deployments, prometheus: PrometheusProcess, tmp_path: Path
-) -> None:
-    async with serving(settings(tmp_path, prometheus.url)) as api:
-        reports = {}
-        for name, slo in (("met", None), ("failed", SLOS)):
-            task = task_of(slo=slo) if slo else task_of()
-            await api.register(name, task, selector={"instance": deployments.quick.address})
-            await api.score_until(name, has_requests(10))
-            await api.finish(name)
-            reports[name] = await api.final(name)
-        await api.register("live", task_of(), selector={"instance": deployments.quick.address})
-        await api.score_until("live", has_requests(10))
-        page = await read(api)
-    assert list(page.rows) == ["live", "failed", "met"]
-    assert page.rows["live"][1][2] == "RUNNING"
+async def test_the_pages_say_what_the_reports_say(tmp_path: Path) -> None:
+    async with open_site(tmp_path) as site:
+        await fill(site)
+        ended = ("exp-met", "exp-soft", "exp-hard", "exp-silent")
+        reports = {name: await site.api.score(name) for name in ended}
+        page = await read(site.api)
+        single = {name: await read(site.api, f"/experiments/{name}") for name in page.rows}
+    assert list(page.rows) == ["exp-live", "exp-off", "exp-hostile", *reversed(ended)]
     for name, report in reports.items():
-        verdict, cells = page.rows[name]
-        assert verdict == {"met": "met", "failed": "hard_fail"}[name]
-        assert cells[:3] == ["chat", name, report["status"]]
-        assert cells[3:6] == [figure(report[f]) for f in ("base_score", "penalty", "score")]
-        assert cells[6].split("\n") == [sli["explanation"] for sli in report["slis"]]
-    assert page.rows["failed"][1][5] == "∞"
+        row = page.rows[name]
+        assert (row["Task"], row["Experiment"]) == ("chat", name)
+        assert row["Penalty"] == figure(report["penalty"])
+        assert row["Score"] == figure(report["score"])
+        assert row["Requests"] == figure(report["window"]["requests"])
+        for sli in report["slis"]:
+            value = "no data" if sli["value"] is None else f"{figure(sli['value'])} s"
+            assert f"{sli['sli']} {value}" in row["SLIs"]
+            assert sli["explanation"] in single[name].text
+    hard = reports["exp-hard"]["slis"][1]
+    assert hard["verdict"] == "hard_fail"
+    badge = f"FAILED SLO Hard violation. {hard['explanation']}"
+    states = {name: row["State"].partition(". ")[0] for name, row in page.rows.items()}
+    assert page.rows["exp-hard"]["State"] == badge
+    assert states == {
+        "exp-live": "RUNNING",
+        "exp-off": "ABORTED",
+        "exp-hostile": "SCORED",
+        "exp-silent": "NO DATA SLO No data",
+        "exp-hard": "FAILED SLO Hard violation",
+        "exp-soft": "SCORED SLO Soft violation",
+        "exp-met": "SCORED",
+    }
+    ranks = {name: row["Rank"] for name, row in page.rows.items()}
+    assert (ranks["exp-met"], ranks["exp-soft"], ranks["exp-hostile"]) == ("1", "2", "1")
+    assert page.rows["exp-hostile"]["Task"] == page.rows["exp-off"]["SLIs"] == HOSTILE
+    assert page.tags.isdisjoint({"img", "iframe", "style"})
 
 
-async def test_what_is_not_known_is_called_no_data(tmp_path: Path) -> None:
+async def test_a_source_that_fails_is_told(tmp_path: Path) -> None:
     async with serving(settings(tmp_path, evaluation={"source_wait": "1ms"})) as api:
-        await api.register("one", task_of(), selector={"instance": "x"})
+        task = {"task_name": "chat", "server": "vllm"}
+        await api.register("one", {**task, "slo": {"ttft": {"threshold": 1}}}, selector={"a": "x"})
         await api.finish("one")
         await api.final("one")
         page = await read(api)
-    verdict, cells = page.rows["one"]
-    assert (verdict, cells[2:6]) == ("no_data", ["NO_DATA", "no data", "no data", "no data"])
-    assert "cannot reach Prometheus" in cells[6]
-
-
-async def test_a_name_cannot_bring_markup_into_the_page(tmp_path: Path) -> None:
-    name = "<script>alert('&amp;')</script><img src=x onerror=alert(1)>\"'"
-    async with serving(settings(tmp_path, evaluation={"source_wait": "1ms"})) as api:
-        await api.register("one", task_of(name), selector={"instance": "x"})
-        await api.finish("one")
-        await api.final("one")
-        page = await read(api)
-    assert page.rows["one"][1][0] == name
-    assert page.tags.isdisjoint({"script", "img"})
+    assert "cannot reach Prometheus" in page.rows["one"]["State"]
+    assert page.rows["one"]["Score"] == "no data"
 
 
 async def test_the_page_loads_nothing_from_elsewhere_and_its_links_answer(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def groups(job: str = DEFAULT_JOB) -> tuple[Group, ...]:
 def _of_experiments() -> Iterator[Alert]:
     of_experiment = {
         "base": text.base_of_experiment(),
-        "path": "/api/v1/experiments/{{ $labels.experiment }}/score",
+        "path": "/experiments/{{ $labels.experiment }}",
     }
     # First the alert that inhibits: were the end of the other told before its own, Alertmanager could
     # drop it as inhibited still.
@@ -184,7 +184,7 @@ def _of_service(job: str) -> Iterator[Alert]:
         reason="One error is a retry; one in every 3 minutes for this long is a fault.",
         summary="sloscore cannot evaluate some experiments",
         description="Evaluations on {{ $labels.instance }} keep failing ({{ $labels.kind }}).",
-        action="Its log names the experiments and the reason; /api/v1/experiments/ID/score does, too.",
+        action="Its log names the experiments and the reason; /experiments/ID does, too.",
         **of_service,
     )
     seen = f"increase({names.SOURCE_QUERY_ERRORS}_total{{job=%q,instance=%q,kind=%q}}[3m]) > 0"

@@ -175,7 +175,7 @@ async def score(request: web.Request) -> web.Response:
     if experiment.report is not None:
         # As it was stored: no later release changes a final score.
         return respond_stored(experiment.report)
-    return respond(_current(context, experiment))
+    return respond(current_report(context, experiment))
 
 
 async def _recognised(context: Context, plan: Plan) -> Plan:
@@ -203,7 +203,11 @@ def _body_of(registration: Registration) -> dict[str, object]:
         raise SpecError(["body: is nested too deeply"]) from error
 
 
-def _current(context: Context, experiment: Experiment) -> Report:
+def current_report(context: Context, experiment: Experiment) -> Report:
+    """The report of an experiment that has no final one: the newest, or one that says why not.
+
+    Raises SpecError where this release cannot plan what another one registered.
+    """
     posted = context.board.get(experiment.id)
     if posted is not None and experiment.state not in FINAL:
         if experiment.state is State.SETTLING:

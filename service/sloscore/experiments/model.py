@@ -47,7 +47,8 @@ class Experiment:
     measured, ``score`` the final score (may be infinite), both in the unit of ``objective``.
     ``reason`` tells why it was aborted. ``report`` is the final report. ``scrapes`` holds the samples
     that bound the window where the service took them itself, as documents under ``start`` and
-    ``end``. Once final, ``updated_at`` is the time at which it became so.
+    ``end``. Once final, ``updated_at`` is the time at which it became so, and ``penalty`` and
+    ``requests`` are those of the report.
     """
 
     id: str
@@ -66,6 +67,8 @@ class Experiment:
     reason: str | None
     report: Mapping[str, object] | None
     scrapes: Mapping[str, object] | None = None
+    penalty: float | None = None
+    requests: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,13 @@
 """The tables of the experiment store, and the ordered steps that lead to them."""
 
 import time
-from collections.abc import Collection, Mapping
-from typing import Final
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import fields
+from typing import Any, Final
 
 import orjson
 from sqlalchemy import (
+    BindParameter,
     Column,
     Connection,
     Dialect,
@@ -15,14 +17,16 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    bindparam,
     inspect,
     select,
 )
 
 from sloscore.errors import StoreError
-from sloscore.experiments.model import State
+from sloscore.experiments.model import Experiment, State
 
 VERSION_TABLE: Final = "sloscore_schema"
+_ROWS_AT_ONCE: Final = 200
 
 
 class _JsonText(TypeDecorator[Mapping[str, object]]):
@@ -91,10 +95,45 @@ experiments = Table(
     Column("report", _JsonText),
     Column("scrapes", _JsonText),
     Column("counts", _JsonText),
+    Column("penalty", Double),
+    Column("requests", Double),
 )
 
+FIELDS: Final = tuple(field.name for field in fields(Experiment))
+# Without the counts, which are large and seldom asked for.
+COLUMNS: Final = tuple(experiments.c[name] for name in FIELDS)
+
+
+def figures_of(report: Mapping[str, Any] | None) -> dict[str, float | None]:
+    """The columns of figures that a final report fills; None where it says nothing of one."""
+    given = report or {}
+    penalty, window = given.get("penalty"), given.get("window") or {}
+    # Where no instance was seen, nobody knows how many requests there were.
+    requests = window.get("requests") if window.get("instances") else None
+    return {
+        "penalty": None if penalty is None else float(penalty),
+        "requests": None if requests is None else float(requests),
+    }
+
+
+def _fill_figures(connection: Connection) -> None:
+    """Fill the columns of figures from the reports that are stored already."""
+    table = experiments.c
+    filled: dict[str, BindParameter[float]] = {name: bindparam(name) for name in figures_of(None)}
+    change = experiments.update().where(table.id == bindparam("key")).values(**filled)
+    last = ""
+    while True:
+        query = select(table.id, table.report).where(table.id > last, table.report.is_not(None))
+        rows = connection.execute(query.order_by(table.id).limit(_ROWS_AT_ONCE)).all()
+        if not rows:
+            return
+        changes = [{"key": key, **figures_of(report)} for key, report in rows]
+        connection.execute(change, changes)
+        last = rows[-1].id
+
+
 # Written out, so that a step keeps its meaning when the tables above move on.
-MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
+MIGRATIONS: Final[tuple[tuple[str | Callable[[Connection], None], ...], ...]] = (
     (
         """
         CREATE TABLE experiments (
@@ -131,6 +170,16 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     # Counts a task's experiments without reading them, which takes seconds where there are many.
     ("CREATE INDEX experiments_by_outcome ON experiments (task, state)",),
     ("ALTER TABLE experiments ADD COLUMN counts TEXT",),
+    (
+        "ALTER TABLE experiments ADD COLUMN penalty DOUBLE PRECISION",
+        "ALTER TABLE experiments ADD COLUMN requests DOUBLE PRECISION",
+        _fill_figures,
+        # Holds all that lists are sorted and filtered by, so that none reads the reports for it.
+        """
+        CREATE INDEX experiments_by_figures ON experiments
+            (task, state, objective, score, penalty, requests, start, created_at, id)
+        """,
+    ),
 )
 
 
@@ -170,7 +219,10 @@ def migrate_one_step(connection: Connection) -> bool:
     if version == len(MIGRATIONS):
         return False
     for statement in MIGRATIONS[version]:
-        connection.exec_driver_sql(statement)
+        if isinstance(statement, str):
+            connection.exec_driver_sql(statement)
+        else:
+            statement(connection)
     step = schema_version.insert() if version == 0 else schema_version.update()
     connection.execute(step.values(version=version + 1, migrated_at=time.time()))
     return True

@@ -1,8 +1,7 @@
 """Experiments in a database: every change is durable before it is reported."""
 
 import math
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import fields
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self, TypeAlias
 
@@ -11,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sloscore.errors import ConflictError, ExperimentNotFoundError, LimitError
 from sloscore.experiments.database import Database
+from sloscore.experiments.listing import Listed, Selection, read_ids, read_list, read_some
 from sloscore.experiments.model import (
     FINAL,
     LIVE,
@@ -21,14 +21,18 @@ from sloscore.experiments.model import (
     sources_of,
 )
 from sloscore.experiments.paging import Page, decode_cursor, encode_cursor
-from sloscore.experiments.schema import experiments, schema_version
+from sloscore.experiments.schema import (
+    COLUMNS,
+    FIELDS,
+    experiments,
+    figures_of,
+    schema_version,
+)
 from sloscore.experiments.tallies import read_tallies
 
 # The class has a method of this name.
 _Experiments: TypeAlias = list[Experiment]
-_FIELDS = tuple(field.name for field in fields(Experiment))
-# Without the counts, which are large and seldom asked for.
-_COLUMNS = tuple(experiments.c[name] for name in _FIELDS)
+_ROWS_AT_ONCE = 200
 _NEWEST_FIRST = (experiments.c.created_at.desc(), experiments.c.id)
 
 
@@ -91,7 +95,7 @@ class ExperimentStore:
                         f"{live} experiments are live and at most {max_live} may be; finish or "
                         "abort one first"
                     )
-            row = {name: getattr(experiment, name) for name in _FIELDS}
+            row = {name: getattr(experiment, name) for name in FIELDS}
             await connection.execute(experiments.insert().values(row))
         return experiment, True
 
@@ -185,14 +189,15 @@ class ExperimentStore:
                 "score: NaN is no score; give a number or an infinity, or leave it out"
             )
         async with self._database.writing() as connection:
-            changes = {"report": report, "score": score, "counts": counts}
+            final = {"report": report, "score": score, "counts": counts}
+            changes = {**final, **figures_of(report)}
             await _move(connection, experiment_id, state, now, changes)
             return await _get(connection, experiment_id)
 
     async def live(self) -> _Experiments:
         """Return all running and settling experiments, oldest first."""
         return await self._select(
-            select(*_COLUMNS)
+            select(*COLUMNS)
             .where(experiments.c.state.in_(LIVE))
             .order_by(experiments.c.created_at, experiments.c.id)
         )
@@ -200,7 +205,7 @@ class ExperimentStore:
     async def final_since(self, time: float) -> _Experiments:
         """Return the experiments that became final after ``time``, in that order."""
         return await self._select(
-            select(*_COLUMNS)
+            select(*COLUMNS)
             .where(experiments.c.state.in_(FINAL), experiments.c.updated_at > time)
             .order_by(experiments.c.updated_at, experiments.c.id)
         )
@@ -241,7 +246,7 @@ class ExperimentStore:
         """
         if limit < 1:
             raise ValueError(f"limit: {limit} is too small; give at least 1")
-        query = select(*_COLUMNS).order_by(*_NEWEST_FIRST).limit(limit + 1)
+        query = select(*COLUMNS).order_by(*_NEWEST_FIRST).limit(limit + 1)
         if task is not None:
             query = query.where(experiments.c.task == task)
         if state is not None:
@@ -258,13 +263,30 @@ class ExperimentStore:
         items = found[:limit]
         return Page(items, encode_cursor(items[-1]) if len(found) > limit else None)
 
+    async def listed(self, selection: Selection, limit: int, offset: int = 0) -> Listed:
+        """Return at most ``limit`` experiments of the selection after the first ``offset``."""
+        async with self._database.reading() as connection:
+            return await read_list(connection, selection, limit, offset)
+
+    async def all_of(self, selection: Selection) -> AsyncIterator[_Experiments]:
+        """Give all experiments of the selection in its order, some at a time.
+
+        Whoever takes them may be slow, so no connection is held meanwhile.
+        """
+        async with self._database.reading() as connection:
+            ids = await read_ids(connection, selection)
+        for position in range(0, len(ids), _ROWS_AT_ONCE):
+            async with self._database.reading() as connection:
+                some = await read_some(connection, ids[position : position + _ROWS_AT_ONCE])
+            yield some
+
     async def _select(self, query: Select[Any]) -> _Experiments:
         async with self._database.reading() as connection:
             return [Experiment(**row) for row in (await connection.execute(query)).mappings()]
 
 
 async def _find(connection: AsyncConnection, experiment_id: str) -> Experiment | None:
-    found = await connection.execute(select(*_COLUMNS).where(experiments.c.id == experiment_id))
+    found = await connection.execute(select(*COLUMNS).where(experiments.c.id == experiment_id))
     row = found.mappings().one_or_none()
     return None if row is None else Experiment(**row)
 

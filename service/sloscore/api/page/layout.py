@@ -8,7 +8,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from sloscore import __version__
 from sloscore.api.page.cached import send_if_changed
-from sloscore.api.page.figures import figure
+from sloscore.api.page.figures import figure, moment
+from sloscore.wire import Problem, format_time
 
 NAVIGATION: Final = (("", "Experiments"), ("new", "New task"))
 """The pages that every page links to, by their path below the service's root."""
@@ -23,6 +24,14 @@ def show_page(request: web.Request, template: str, **values: object) -> web.Resp
     """A page made of a template, which extends base.html; ``values`` are its variables."""
     text = render(request, template, **values)
     response = send_if_changed(request, text.encode(), "text/html")
+    response.headers["Content-Security-Policy"] = _POLICY
+    return response
+
+
+def show_problem(request: web.Request, problem: Problem) -> web.Response:
+    """A problem as a page, with its status."""
+    text = render(request, "problem.html", problem=problem)
+    response = web.Response(text=text, content_type="text/html", status=problem.status)
     response.headers["Content-Security-Policy"] = _POLICY
     return response
 
@@ -48,5 +57,5 @@ def _templates() -> Environment:
         lstrip_blocks=True,
     )
     environment.globals["version"] = __version__
-    environment.filters["figure"] = figure
+    environment.filters |= {"figure": figure, "iso": format_time, "moment": moment}
     return environment

@@ -1,0 +1,18 @@
+// Escape takes a tip away that hover or focus shows, until the pointer and the focus have left its badge.
+
+function shut(event) {
+  if (event.key !== "Escape") return;
+  for (const tipped of document.querySelectorAll(".tipped:hover, .tipped:focus-within")) {
+    tipped.classList.add("shut");
+    const open = () => {
+      if (tipped.matches(":hover, :focus-within")) return;
+      tipped.classList.remove("shut");
+      tipped.removeEventListener("pointerleave", open);
+      tipped.removeEventListener("focusout", open);
+    };
+    tipped.addEventListener("pointerleave", open);
+    tipped.addEventListener("focusout", () => setTimeout(open));
+  }
+}
+
+document.addEventListener("keydown", shut);
