@@ -1,5 +1,8 @@
 // Makes an element like a fresh one, and leaves alone what is the same: focus and selection stay where they are.
 
+// What somebody opened stays open, what somebody shut stays shut.
+const KEPT = new Set(["open", "data-shut"]);
+
 /** Make `old` like `fresh`, whose nodes may be taken. */
 export function renew(old, fresh) {
   if (old.isEqualNode(fresh)) return;
@@ -21,8 +24,7 @@ function isAlike(old, fresh) {
 
 function renewAttributes(old, fresh) {
   for (const { name } of [...old.attributes]) {
-    // What somebody opened stays open.
-    if (!fresh.hasAttribute(name) && name !== "open") old.removeAttribute(name);
+    if (!fresh.hasAttribute(name) && !KEPT.has(name)) old.removeAttribute(name);
   }
   for (const { name, value } of fresh.attributes) {
     if (old.getAttribute(name) !== value) old.setAttribute(name, value);

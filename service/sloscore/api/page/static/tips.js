@@ -3,10 +3,10 @@
 function shut(event) {
   if (event.key !== "Escape") return;
   for (const tipped of document.querySelectorAll(".tipped:hover, .tipped:focus-within")) {
-    tipped.classList.add("shut");
+    tipped.setAttribute("data-shut", "");
     const open = () => {
       if (tipped.matches(":hover, :focus-within")) return;
-      tipped.classList.remove("shut");
+      tipped.removeAttribute("data-shut");
       tipped.removeEventListener("pointerleave", open);
       tipped.removeEventListener("focusout", open);
     };
