@@ -18,13 +18,14 @@ from sloscore.api.context import CONTEXT, Context
 from sloscore.core.objective import Objective
 from sloscore.core.samples import Target
 from sloscore.core.scoring import Status
-from sloscore.errors import LimitError, SourceError, SpecError
+from sloscore.errors import ExperimentNotFoundError, LimitError, SourceError, SpecError
 from sloscore.evaluation.plan import Plan, plan_of, plan_registration
 from sloscore.evaluation.recognise import with_server
 from sloscore.evaluation.report import report_failure
 from sloscore.experiments.model import FINAL, LIVE, Experiment, State, new_experiment
 from sloscore.experiments.recorded import documents_of
 from sloscore.sources.base import Snapshot
+from sloscore.spec.model import FIRST
 from sloscore.wire import (
     Abort,
     Decision,
@@ -67,6 +68,7 @@ async def register(request: web.Request) -> web.Response:
     plan = plan_registration(registration)
     if plan.target.url and not context.settings.scrape.allows(plan.target.url):
         raise SpecError([f"target: {plan.target.url} is not among scrape.allowed_targets"])
+    await _require_baseline(context, registration, plan)
     if plan.is_open and plan.target.url:
         plan = await _recognised(context, plan)
     first = await _capture(context, plan.target)
@@ -176,6 +178,29 @@ async def score(request: web.Request) -> web.Response:
         # As it was stored: no later release changes a final score.
         return respond_stored(experiment.report)
     return respond(current_report(context, experiment))
+
+
+async def _require_baseline(context: Context, registration: Registration, plan: Plan) -> None:
+    """Raise SpecError where the baseline is no registered experiment; the task's may be itself."""
+    wanted = plan.spec.baseline
+    if wanted in {None, FIRST}:
+        return
+    place = ("task", "baseline") if registration.baseline is None else ("baseline",)
+    if wanted == registration.id:
+        if registration.baseline is None:
+            return
+        sentence = f"{wanted!r} is this experiment itself; name another one, or leave it out"
+    else:
+        try:
+            await context.store.get(wanted or "")
+        except ExperimentNotFoundError:
+            sentence = (
+                f"no experiment {wanted!r} is registered; name one that is, or {FIRST!r} for the "
+                "first of the task"
+            )
+        else:
+            return
+    raise SpecError([f"body: {'.'.join(place)}: {sentence}"], [(place, sentence)])
 
 
 async def _recognised(context: Context, plan: Plan) -> Plan:

@@ -53,11 +53,16 @@ def missing_counts(counts: WindowCounts, start: float, end: float) -> str | None
     return None
 
 
+def is_patchy(counts: WindowCounts, span: float) -> bool:
+    """Whether a tenth of the window or more, which is ``span`` seconds long, was seen by no scrape."""
+    return _unseen(counts) >= _UNCERTAIN_SHARE * span
+
+
 def with_coverage(result: SliResult, counts: WindowCounts, span: float) -> SliResult:
     """The result, uncertain where a tenth of the window or more was seen by no scrape."""
-    unseen = counts.unseen_head + counts.unseen_tail + counts.unseen_gaps
-    if not result.certain or unseen < _UNCERTAIN_SHARE * span:
+    if not result.certain or not is_patchy(counts, span):
         return result
+    unseen = _unseen(counts)
     text = result.explanation.removesuffix(".")
     return replace(
         result,
@@ -67,3 +72,7 @@ def with_coverage(result: SliResult, counts: WindowCounts, span: float) -> SliRe
             f"{span:.1f} s."
         ),
     )
+
+
+def _unseen(counts: WindowCounts) -> float:
+    return counts.unseen_head + counts.unseen_tail + counts.unseen_gaps

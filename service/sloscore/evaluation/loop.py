@@ -9,7 +9,8 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 import orjson
 import structlog
 
-from sloscore.errors import SloscoreError, SourceError
+from sloscore.errors import SloscoreError, SourceError, StoreError
+from sloscore.evaluation.baselines import Baselines
 from sloscore.evaluation.board import Board
 from sloscore.evaluation.plan import plan_of
 from sloscore.evaluation.report import report_failure
@@ -49,6 +50,7 @@ class Evaluator:
         self._clock = clock
         self._running: dict[str, Live] = {}
         self._ended: dict[str, Experiment] = {}
+        self._baselines = Baselines(store, self._is_live)
         self._settling: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         # Whose trace is in the log already.
@@ -134,6 +136,7 @@ class Evaluator:
     async def _evaluate(self, batch: Sequence[Live]) -> None:
         try:
             now = self._clock()
+            await self._find_baselines(batch)
             with self._telemetry.evaluation_duration.time():
                 found = await self._found(batch, now)
             for live in batch:
@@ -141,6 +144,17 @@ class Evaluator:
         finally:
             for live in batch:
                 live.busy = False
+
+    async def _find_baselines(self, batch: Sequence[Live]) -> None:
+        for live in batch:
+            try:
+                live.baseline = await self._baselines.find(live.plan, live.baseline)
+            except StoreError as error:
+                self._telemetry.evaluation_errors.labels("store").inc()
+                _log.warning("baseline not found", experiment=live.target.key, error=str(error))
+
+    def _is_live(self, experiment: str) -> bool:
+        return experiment in self._running or experiment in self._ended
 
     async def _found(self, batch: Sequence[Live], now: float) -> dict[str, Report | SourceError]:
         try:
@@ -195,12 +209,15 @@ class Evaluator:
 
     async def _finalize(self, experiment: Experiment, settled: Settled) -> None:
         report, counted = settled.report, settled.counted
-        document = orjson.loads(report.model_dump_json())
         counts = None if counted is None else {WINDOW: document_of(counted)}
         state = FINAL_STATE[report.status]
         while True:
             now = self._clock()
             try:
+                if counted is not None:
+                    comparison = await self._baselines.compare(experiment, counted, now)
+                    report = report.model_copy(update={"comparison": comparison})
+                document = orjson.loads(report.model_dump_json())
                 stored = await self._store.finalize(
                     experiment.id, state, document, report.score, now, counts
                 )

@@ -68,7 +68,11 @@ def plan_registration(registration: Registration, server: str | None = None) -> 
     expose what the task's SLOs or its objective need.
     """
     task = registration.task
-    overrides = {"server": registration.server or server, "selector": registration.selector}
+    overrides = {
+        "server": registration.server or server,
+        "selector": registration.selector,
+        "baseline": registration.baseline,
+    }
     task = task.model_copy(update={k: v for k, v in overrides.items() if v is not None})
     if not task.selector and registration.target is None:
         raise SpecError([_NO_SELECTOR])

@@ -11,6 +11,7 @@ from sloscore.core.scoring import Interval, Score, Status, combine
 from sloscore.core.sli import Estimate, Sli, given
 from sloscore.core.verdict import Verdict
 from sloscore.errors import SpecError
+from sloscore.evaluation.comparison import not_compared
 from sloscore.evaluation.coverage import foreign_counts, missing_counts, with_coverage
 from sloscore.evaluation.measure import measure, measure_base, requests_in
 from sloscore.evaluation.plan import Plan, Rules, rules_of
@@ -101,6 +102,9 @@ def report_failure(
         window=window_report(empty, *window, plan.warmup),
         now=now,
     )
+    if plan.spec.baseline is not None:
+        comparison = not_compared(plan, None, f"this experiment has no data: {reason}")
+        report = report.model_copy(update={"comparison": comparison})
     return with_reason(report, reason)
 
 

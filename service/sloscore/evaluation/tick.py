@@ -6,11 +6,14 @@ from dataclasses import dataclass
 
 from sloscore.core.samples import Family, Target
 from sloscore.errors import SourceError
+from sloscore.evaluation.baselines import NOT_FOUND_YET, Found
+from sloscore.evaluation.comparison import compare_window
 from sloscore.evaluation.plan import Plan
 from sloscore.evaluation.recognise import with_server_soon
 from sloscore.evaluation.replay import catch_up, open_window
 from sloscore.evaluation.report import report_failure, report_window
 from sloscore.evaluation.stop import EarlyStop
+from sloscore.experiments.counted import CountedWindow
 from sloscore.experiments.window import WindowAccumulator
 from sloscore.sources.base import MetricSource, Snapshot
 from sloscore.wire import Report
@@ -28,7 +31,8 @@ _FRESH_SECONDS = 15.0
 class Live:
     """A running experiment as the evaluation knows it; ``start`` of its window is Unix seconds.
 
-    ``alone`` keeps it out of shared queries after one that it was part of failed.
+    ``alone`` keeps it out of shared queries after one that it was part of failed. ``baseline`` is
+    what it is compared with, if it wants that.
     """
 
     plan: Plan
@@ -37,6 +41,7 @@ class Live:
     busy: bool = False
     alone: bool = False
     stop: EarlyStop | None = None
+    baseline: Found | None = None
 
     @classmethod
     def of(cls, plan: Plan, load_start: float) -> "Live":
@@ -138,8 +143,14 @@ def _take(
         window.feed(snapshot)
         counts = window.counts()
         report = report_window(live.plan, counts, (live.start, None), now=now)
-        decision = live.stop and live.stop.decide(counts, now)
-        return report.model_copy(update={"decision": decision}) if decision else report
+        changes: dict[str, object] = {}
+        if decision := live.stop and live.stop.decide(counts, now):
+            changes["decision"] = decision
+        if live.plan.spec.baseline is not None:
+            counted = CountedWindow(live.start, None, counts)
+            baseline = live.baseline or NOT_FOUND_YET
+            changes["comparison"] = compare_window(live.plan, counted, baseline, now=now)
+        return report.model_copy(update=changes)
     except ValueError as error:
         # What one server exposes must not cost the others of the batch their reports.
         return SourceError(f"the samples cannot be scored: {error}", kind="decode")

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sloscore.errors import ConflictError, ExperimentNotFoundError, LimitError
 from sloscore.experiments.database import Database
+from sloscore.experiments.first import read_first
 from sloscore.experiments.listing import Listed, Selection, read_ids, read_list, read_some
 from sloscore.experiments.model import (
     FINAL,
@@ -209,6 +210,11 @@ class ExperimentStore:
             .where(experiments.c.state.in_(FINAL), experiments.c.updated_at > time)
             .order_by(experiments.c.updated_at, experiments.c.id)
         )
+
+    async def first_of_task(self, task: str) -> str | None:
+        """Return the id of the task's oldest experiment that is not aborted or without data."""
+        async with self._database.reading() as connection:
+            return await read_first(connection, task)
 
     async def task_experiments(self, task: str, limit: int = 1000) -> _Experiments:
         """Return the newest ``limit`` experiments of the task, newest first."""

@@ -31,6 +31,17 @@ LabelValue = Annotated[str, Field(min_length=1, max_length=1024)]
 Selector = Annotated[dict[str, LabelValue], AfterValidator(_check_labels)]
 
 
+ExperimentId = Annotated[
+    str,
+    Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$",
+        description="1 to 128 letters, digits, dots, colons, dashes and underscores",
+    ),
+]
+FIRST = "first"
+"""In place of a baseline's id: the first experiment of the task."""
+
+
 class OptimizationSpec(BaseModel):
     """How the tuner searches; what sloscore does not know of is kept as it is.
 
@@ -51,7 +62,8 @@ class TaskSpec(BaseModel):
 
     ``server`` names the preset of the inference server's metrics, by default ``base_runtime``;
     ``selector`` holds the labels that all series of the deployment carry; ``metrics`` names metrics
-    by their role, of a server without a preset or over those of its preset.
+    by their role, of a server without a preset or over those of its preset. ``baseline`` is what
+    experiments are compared with: an experiment's id, or "first" for the task's first.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -73,6 +85,7 @@ class TaskSpec(BaseModel):
     server: str | None = Field(default=None, min_length=1)
     selector: Selector = Field(default_factory=dict)
     metrics: CustomMetrics | None = None
+    baseline: ExperimentId | None = None
 
     @property
     def objective(self) -> Objective:

@@ -1,5 +1,6 @@
 """Documents of the HTTP API: what a client sends and what it gets."""
 
+from sloscore.spec.model import ExperimentId
 from sloscore.wire.answers import (
     Decision,
     ExperimentDocument,
@@ -12,6 +13,7 @@ from sloscore.wire.answers import (
     ViolationBudget,
     WindowReport,
 )
+from sloscore.wire.comparison import Change, Comparison, SliChange
 from sloscore.wire.counts import Counts, HistogramCounts
 from sloscore.wire.drafts import (
     CheckRequest,
@@ -26,7 +28,6 @@ from sloscore.wire.requests import Abort, Finish, Registration, ScoreRequest, Sc
 from sloscore.wire.values import (
     Base,
     Document,
-    ExperimentId,
     Number,
     TargetUrl,
     Time,
@@ -39,7 +40,9 @@ from sloscore.wire.values import (
 __all__ = [
     "Abort",
     "Base",
+    "Change",
     "CheckRequest",
+    "Comparison",
     "Counts",
     "Curve",
     "CurvePoint",
@@ -60,6 +63,7 @@ __all__ = [
     "RulesRequest",
     "ScoreRequest",
     "Scraping",
+    "SliChange",
     "SliReport",
     "TargetUrl",
     "TaskCheck",

@@ -8,6 +8,7 @@ from sloscore.core.objective import Direction, Objective
 from sloscore.core.scoring import Status
 from sloscore.core.stopping import StopRule
 from sloscore.core.verdict import Severity, Uncertainty, Verdict
+from sloscore.wire.comparison import Comparison
 from sloscore.wire.values import Document, Number, Time
 
 
@@ -96,6 +97,8 @@ class Report(Document):
     in order; both are null where something that they need is unknown. ``infeasibility_reason`` says
     in sentences why an ended experiment failed hard or has no data, and ``binding_constraint`` is
     the id of the SLI with the largest violation ratio, violated or not.
+
+    ``comparison`` is with the experiment's baseline, null where it names none.
     """
 
     experiment: str | None
@@ -122,6 +125,7 @@ class Report(Document):
     decision: Decision
     slis: tuple[SliReport, ...]
     window: WindowReport | None
+    comparison: Comparison | None = None
     evaluated_at: Time
 
 

@@ -8,9 +8,9 @@ from pydantic import AfterValidator, Field, model_validator
 from sloscore.core.objective import Objective
 from sloscore.settings import Duration
 from sloscore.spec.metric import CustomMetrics
-from sloscore.spec.model import Selector, TaskSpec
+from sloscore.spec.model import ExperimentId, Selector, TaskSpec
 from sloscore.spec.slo import SloSpec
-from sloscore.wire.values import Base, Document, ExperimentId, TargetUrl, Time, json_number
+from sloscore.wire.values import Base, Document, TargetUrl, Time, json_number
 
 
 def _is_not_infinite(value: float) -> float:
@@ -29,7 +29,8 @@ class Registration(Document):
     ``task`` is the task file's content. ``selector`` and ``server`` say which deployment this
     experiment runs on where the task does not; ``start`` defaults to the time of the request.
     ``target`` is the URL of the server's metrics page: the service then scrapes it itself, at the
-    start, at the end, and every ``scrape_interval`` in between.
+    start, at the end, and every ``scrape_interval`` in between. ``baseline`` is the experiment that
+    this one is compared with, in place of the task's.
     """
 
     id: ExperimentId
@@ -39,6 +40,7 @@ class Registration(Document):
     target: TargetUrl | None = None
     scrape_interval: Annotated[Duration, Field(ge=0.1)] | None = None
     start: Time | None = None
+    baseline: ExperimentId | None = None
 
     @model_validator(mode="after")
     def _scrapes_a_target(self) -> "Registration":

@@ -73,13 +73,6 @@ Number = Annotated[
     PlainSerializer(json_number, return_type=float | str, when_used="json"),
     WithJsonSchema({"anyOf": [{"type": "number"}, {"enum": ["Infinity", "-Infinity"]}]}),
 ]
-ExperimentId = Annotated[
-    str,
-    Field(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$",
-        description="1 to 128 letters, digits, dots, colons, dashes and underscores",
-    ),
-]
 
 
 def _check_target(url: str) -> str:
