@@ -26,6 +26,13 @@ SLI_HARD_FAIL: Final = "sloscore_sli_hard_fail"
 SLI_NO_DATA: Final = "sloscore_sli_no_data"
 SLI_CERTAIN: Final = "sloscore_sli_certain"
 
+# Next to a baseline: one series an SLI, and one of BASE_SCORE in its place for the objective's value
+SLI_CHANGE: Final = "sloscore_sli_change_ratio"
+SLI_CHANGE_LOWER: Final = "sloscore_sli_change_lower_ratio"
+SLI_CHANGE_UPPER: Final = "sloscore_sli_change_upper_ratio"
+SLI_CHANGE_VERDICT: Final = "sloscore_sli_change_verdict"
+BASE_SCORE: Final = "base_score"
+
 # Experiments
 EXPERIMENT_PENALTY: Final = "sloscore_experiment_penalty"
 EXPERIMENT_PENALTY_MULTIPLIER: Final = "sloscore_experiment_penalty_multiplier"

@@ -8,13 +8,14 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from sloscore import conventions as names
+from sloscore.core.compare import Outcome
 from sloscore.core.objective import Signal
 from sloscore.core.verdict import Verdict
 from sloscore.evaluation.board import Board
 from sloscore.evaluation.budget import budget_of_tally
 from sloscore.experiments.model import State, TaskTally
 from sloscore.settings import Settings
-from sloscore.wire import Report, SliReport
+from sloscore.wire import Change, Comparison, Report, SliReport
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,9 @@ _SLI_FLAGS = (
     (names.SLI_NO_DATA, Verdict.NO_DATA, "1 where nothing could be measured, else 0."),
 )
 _CERTAIN = "1 where the verdict is the same wherever the true value lies, else 0."
+_CHANGE = "Difference to the baseline as a share of it."
+_CHANGE_VERDICT = "1 where better than the baseline, -1 where worse, 0 where that cannot be told."
+_OUTCOMES = {Outcome.BETTER: 1, Outcome.WORSE: -1, Outcome.CANNOT_TELL: 0}
 _STATE_LABELS = (names.LABEL_TASK, "state")
 _BY_STATE = "Experiments in the store, by task and state."
 _BUDGET = "Experiments of the task that may break a hard SLO."
@@ -69,6 +73,8 @@ class ReportCollector(Collector):
             _add_experiment(families, posted.report, ended=posted.ended_at is not None)
             for sli in posted.report.slis:
                 _add_sli(families, posted.report, sli)
+            if posted.report.comparison is not None:
+                _add_comparison(families, posted.report, posted.report.comparison)
         return families.values()
 
 
@@ -200,6 +206,24 @@ def _add_sli(families: dict[str, GaugeMetricFamily], report: Report, sli: SliRep
     for name, verdict, text in _SLI_FLAGS:
         _add(families, name, text, names.SLI_LABELS, labels, sli.verdict is verdict)
     _add(families, names.SLI_CERTAIN, _CERTAIN, names.SLI_LABELS, labels, sli.certain)
+
+
+def _add_comparison(
+    families: dict[str, GaugeMetricFamily], report: Report, comparison: Comparison
+) -> None:
+    changes: dict[str, Change] = {change.sli: change for change in comparison.slis}
+    if comparison.base_score is not None:
+        changes[names.BASE_SCORE] = comparison.base_score
+    for sli, change in changes.items():
+        labels = (report.task or "", report.experiment or "", sli)
+        lower, upper = change.change_ratio_interval or (None, None)
+        for name, text, value in (
+            (names.SLI_CHANGE, _CHANGE, change.change_ratio),
+            (names.SLI_CHANGE_LOWER, "Lowest change that is possible.", lower),
+            (names.SLI_CHANGE_UPPER, "Highest change that is possible.", upper),
+            (names.SLI_CHANGE_VERDICT, _CHANGE_VERDICT, _OUTCOMES[change.verdict]),
+        ):
+            _add(families, name, text, names.SLI_LABELS, labels, value)
 
 
 def _add(  # noqa: PLR0913, PLR0917  a sample is made of these

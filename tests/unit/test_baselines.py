@@ -170,14 +170,22 @@ async def test_a_baseline_without_counts_says_why(
     assert await lab.found("new", found) is found
 
 
-async def test_a_baseline_that_another_release_registered_says_so(lab: Lab) -> None:
-    body = {"id": "old", "task": {"task_name": "t", "of_the_future": 1}}
+@pytest.mark.parametrize(
+    ("more", "counts"),
+    [({"of_the_future": 1}, KEPT), ({}, {WINDOW: {}})],
+    ids=["its registration", "its counts"],
+)
+async def test_a_baseline_that_another_release_stored_says_so(
+    lab: Lab, more: Mapping[str, object], counts: Mapping[str, object]
+) -> None:
+    task = {"task_name": "t", "server": "vllm", "selector": {"a": "old"}, **more}
+    body = {"id": "old", "task": task}
     old = new_experiment("old", "t", body, "minimize_latency", "minimize", START, START)
     await lab.store.register(old)
-    await lab.end("old")
+    await lab.end("old", counts=counts)
     await lab.register("new", "old")
 
-    assert reason(await lab.found("new")) == "the baseline 'old' was registered by another release"
+    assert reason(await lab.found("new")) == "the baseline 'old' was stored by another release"
 
 
 async def test_an_experiment_may_be_what_its_task_names_and_may_name_nothing(lab: Lab) -> None:

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from sloscore.client.comparison import Change, Comparison
 from sloscore.client.report import Decision, Report, SliResult
 from sloscore.client.sync import Experiment, SLOClient
 
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
 __all__ = [
     "AsyncExperiment",
     "AsyncSLOClient",
+    "Change",
+    "Comparison",
     "Decision",
     "Experiment",
     "Report",

@@ -56,11 +56,12 @@ class AsyncSLOClient:
         target: str | None = None,
         scrape_interval: str | None = None,
         start: float | None = None,
+        baseline: str | None = None,
     ) -> "AsyncExperiment":
         """As ``SLOClient.experiment``, for ``async with``."""
         document = calls.task_of(task, slo, objective)
         registration = calls.Registration(
-            id, document, selector, server, target, scrape_interval, start
+            id, document, selector, server, target, scrape_interval, start, baseline
         )
         return AsyncExperiment(self, registration)
 

@@ -49,6 +49,7 @@ class Registration:
     target: str | None = None
     scrape_interval: str | None = None
     start: float | None = None
+    baseline: str | None = None
 
     def call(self) -> Call:
         """POST /api/v1/experiments."""

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sloscore.client.comparison import Comparison
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:
@@ -37,7 +39,7 @@ class Report:
     ``score`` is infinite on a hard fail and None without data; ``constraints`` holds the violation
     ratio of each SLI, feasible at or below 0. ``log_score`` is the natural logarithm of
     ``finite_score``, which leaves hard fails aside; ``infeasibility_reason`` says why an ended
-    experiment failed hard or has no data. ``raw`` is the whole document of the service, whose
+    experiment failed hard or has no data. ``comparison`` is with its baseline, if it names one. ``raw`` is the whole document of the service, whose
     other fields docs/scoring.md and docs/windows.md explain.
     """
 
@@ -60,6 +62,7 @@ class Report:
     decision: Decision
     slis: tuple[SliResult, ...]
     requests: float | None
+    comparison: Comparison | None
     raw: Mapping[str, Any]
 
     @property
@@ -71,7 +74,7 @@ class Report:
     def of(cls, document: Mapping[str, Any]) -> "Report":
         """The report in a document of the service; fields that it does not know stay in ``raw``."""
         decision = document["decision"]
-        window = document.get("window")
+        window, comparison = document.get("window"), document.get("comparison")
         return cls(
             experiment=document["experiment"],
             task=document["task"],
@@ -92,6 +95,7 @@ class Report:
             decision=Decision(decision["action"], decision["reason"], decision.get("confidence")),
             slis=tuple(_sli(one) for one in document["slis"]),
             requests=None if window is None else window["requests"],
+            comparison=None if comparison is None else Comparison.of(comparison),
             raw=document,
         )
 

@@ -96,12 +96,12 @@ class Baselines:
             return NoBaseline(name, f"the baseline {name!r} has not ended yet", waits_for=name)
         if experiment.state is State.ABORTED:
             return NoBaseline(name, f"the baseline {name!r} was aborted")
-        counted = kept_counts(await self._store.counts(name))
+        kept = await self._store.counts(name)
+        try:
+            counted, plan = kept_counts(kept), plan_of(experiment)
+        except (SpecError, ValueError, KeyError):
+            return NoBaseline(name, f"the baseline {name!r} was stored by another release")
         if counted is None:
             has = "has no data" if experiment.state is State.NO_DATA else "has no counts"
             return NoBaseline(name, f"the baseline {name!r} {has}: nothing is kept of its window")
-        try:
-            plan = plan_of(experiment)
-        except (SpecError, ValueError):
-            return NoBaseline(name, f"the baseline {name!r} was registered by another release")
         return Baseline(name, plan, counted, experiment.base_score is not None)
