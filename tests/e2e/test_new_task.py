@@ -141,6 +141,17 @@ async def test_a_mistake_stands_beside_its_field_until_it_is_mended(
         await expect(wrong).not_to_have_attribute("aria-invalid", "true")
 
 
+async def test_a_service_that_is_away_is_no_mistake_of_the_task(form: Page, watch: Watch) -> None:
+    watch.allowed.append("ERR_INTERNET_DISCONNECTED")
+    await expect(form.get_by_text("The task is valid.")).to_be_visible()
+    await form.context.set_offline(offline=True)
+    await form.get_by_label("Name").fill("away")
+    await expect(form.locator("#summary")).to_have_text("The service does not answer.")
+    await form.context.set_offline(offline=False)
+    await form.get_by_label("Name").fill("back")
+    await expect(form.get_by_text("The task is valid.")).to_be_visible()
+
+
 async def test_an_imported_task_keeps_all_that_the_form_does_not_show(form: Page) -> None:
     task = json.loads((EXAMPLES / "docker_task_with_slo.json").read_text(encoding="utf-8"))
     task["parameters"]["more"] = {"seed": [0.50, 1e3, 12345678901234567890], "ready": None}

@@ -7,6 +7,7 @@ import { callOf, scoreOf, serve, show } from "./new-results.js";
 import { FIRST_TASK, FIRST_VALUES, fileOf, limitsIn, nameOf, parseExactly, read, sliOf } from "./new-task.js";
 
 const PAUSE = 150;
+const [UNFIT, UNAUTHORIZED] = [422, 401];
 const LONGEST_FILE = 64 * 1024;
 const at = (id) => document.getElementById(id);
 const needsToken = document.querySelector("[data-place=token]") !== null;
@@ -85,6 +86,10 @@ async function refresh() {
 /** What the service says of the task; gives its mistakes. */
 async function check(signal) {
   const [answer, problem] = await asked("check", { task: draft.task }, signal);
+  if (problem !== null && problem.status !== UNFIT) {
+    at("summary").textContent = problem.message;
+    return [{ pointer: "", detail: problem.message }];
+  }
   const mistakes = problem === null ? [] : mistakesOf(problem);
   if (answer !== null) fields.hint({ task: answer.task });
   const elsewhere = fields.blame(mistakes);
@@ -175,8 +180,9 @@ at("register").addEventListener("submit", async (event) => {
   const form = at("register");
   const headers = registration.token ? { Authorization: `Bearer ${registration.token}` } : {};
   const [made, problem] = await asked("experiments", bodyOf(registration), undefined, { headers });
-  const place = problem?.status === 401 ? [{ pointer: "/token", detail: problem.message }] : problem && mistakesOf(problem);
+  const place = problem?.status === UNAUTHORIZED ? [{ pointer: "/token", detail: problem.message }] : problem && mistakesOf(problem);
   list(form.querySelector("ul"), registerFields.blame(place ?? []));
+  form.querySelector("[aria-invalid]")?.focus();
   const said = form.querySelector("p[role=status]");
   said.replaceChildren();
   if (made !== null) {
