@@ -1,6 +1,6 @@
 // The form at /new: every change is checked, drawn and scored by the service.
 
-import { ask, element, ProblemError, reach, root } from "./common.js";
+import { ask, element, ProblemError, root } from "./common.js";
 import { Fields } from "./new-fields.js";
 import { Limits } from "./new-limits.js";
 import { callOf, scoreOf, serve, show } from "./new-results.js";
@@ -112,18 +112,18 @@ async function drawAndScore(signal) {
   ]);
   const elsewhere = exampleFields.blame(problem === null ? [] : mistakesOf(problem));
   limits.draw(drawn?.curves ?? [], report?.slis ?? []);
-  at("scored-example").replaceChildren(...(report === null ? elsewhere.map((text) => element("p", { class: "error" }, text)) : scoreOf(report)));
+  const without = ["There is no score without all of these figures.", ...elsewhere].map((text) => element("p", {}, text));
+  at("scored-example").replaceChildren(...(report === null ? without : scoreOf(report)));
 }
 
 async function showRules(signal) {
   const box = at("rules");
   if (!box.open) return;
-  const body = JSON.stringify({ task: draft.task });
-  const request = { method: "POST", headers: { "Content-Type": "application/json" }, body, signal };
-  const answer = await reach(new URL("api/v1/rules", root), request);
-  const text = await answer.text();
-  show(at("rules-file"), answer.ok ? text : "");
-  list(box.querySelector("ul"), answer.ok ? [] : JSON.parse(text).errors);
+  // Rules begin with a comment, a problem is JSON.
+  const parse = (text) => (text.startsWith("#") ? text : JSON.parse(text));
+  const [text, problem] = await asked("rules", { task: draft.task }, signal, { parse });
+  show(at("rules-file"), text ?? "");
+  list(box.querySelector("ul"), problem?.errors ?? []);
 }
 
 /** An answer and no problem, or no answer and what the service found wrong. */
