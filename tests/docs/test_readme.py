@@ -1,8 +1,6 @@
 """The commands of README.md, run in its order on a simulated vLLM and a real Prometheus."""
 
-import os
 import re
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,28 +9,12 @@ import orjson
 import pytest
 import yaml
 from tests.docs.markdown import ROOT, block, output
+from tests.docs.shell import BIN, announced, shell
 
 from sloscore.simulate.process import ChildProcess
 from sloscore.simulate.prometheus import PrometheusProcess
 
-BIN = Path(sys.executable).parent
 README = "README.md"
-
-
-def shell(script: str, where: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    env = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
-    return subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", script],
-        cwd=where, env=env, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-
-
-def announced(process: ChildProcess) -> str:
-    def find() -> str | None:
-        match = re.search(r"listens on http://([\d.:]+)", process.output())
-        return None if match is None else match[1]
-
-    return process.wait_until(find)
 
 
 @pytest.fixture

@@ -2,10 +2,10 @@
 
 import re
 
-import click
 from tests.docs.markdown import ROOT, block, table
 
 from sloscore.cli import exits
+from sloscore.cli.main import cli
 from sloscore.cli.run import run
 
 PAGE = "docs/run.md"
@@ -30,7 +30,8 @@ def test_the_options_are_those_of_the_command() -> None:
 
 def test_the_example_is_one_that_the_command_takes() -> None:
     words = block(PAGE, "run").replace("\\\n", " ").split()
-    context = run.make_context("run", words[2:])
-    assert isinstance(context, click.Context)
+    context = cli.make_context("sloscore", words[1:])
+    _, _, rest = cli.resolve_command(context, words[1:])
+    context = run.make_context("run", rest, parent=context)
     assert context.params["command"][:3] == ("vllm", "bench", "serve")
     assert (ROOT / context.params["file"]).exists()
