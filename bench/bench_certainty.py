@@ -16,6 +16,7 @@ from pathlib import Path
 from statistics import NormalDist
 
 import numpy as np
+from document import publish
 
 from sloscore.core.confidence import DEFAULT_CONFIDENCE
 from sloscore.core.histogram import Histogram
@@ -38,8 +39,6 @@ STOCK = KINDS["vllm"].histograms["latency"].buckets
 # True P90 past the threshold by these shares: from well within to well past the hard limit of 20 %.
 VIOLATIONS = (-0.3, 0.5)
 FAIL_RATIO = 0.2
-BEGIN = "<!-- table: certainty -->"
-END = "<!-- end of table -->"
 
 
 def lognormal(values: Sequence[float], median: float = 1.8, sigma: float = 0.6) -> list[float]:
@@ -272,14 +271,7 @@ def main() -> None:
     parser.add_argument("--windows", type=int, default=400, help="windows a cell")
     parser.add_argument("--write", type=Path, help="document whose table to replace")
     options = parser.parse_args()
-    lines = []
-    for line in table(options.windows):
-        print(line, flush=True)
-        lines.append(line)
-    if options.write:
-        text = options.write.read_text()
-        head, tail = text.split(BEGIN)[0], text.split(END)[1]
-        options.write.write_text("\n".join([head + BEGIN, *lines, END + tail]))
+    publish(table(options.windows), "certainty", options.write)
 
 
 if __name__ == "__main__":

@@ -14,13 +14,13 @@ from pathlib import Path
 from statistics import NormalDist
 
 import numpy as np
+from document import publish
 
 from sloscore.core.stopping import Slow, evidence
 
 SECONDS, SCRAPE, WARMUP = 600.0, 15.0, 60.0
 ALPHA, SIGMA, QUANTILE = 0.01, 0.5, 0.9
 MULTIPLES = (0.9, 1.0, 1.1, 1.3, 1.5, 2.0)
-BEGIN, END = "<!-- table: early stop -->", "<!-- end of table -->"
 
 
 def slow_share(multiple: float) -> float:
@@ -80,14 +80,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=2000, help="experiments a cell")
     parser.add_argument("--write", type=Path, help="document whose table to replace")
     options = parser.parse_args()
-    lines = []
-    for line in table(options.runs):
-        print(line, flush=True)
-        lines.append(line)
-    if options.write:
-        text = options.write.read_text()
-        head, tail = text.split(BEGIN)[0], text.split(END)[1]
-        options.write.write_text("\n".join([head + BEGIN, *lines, END + tail]))
+    publish(table(options.runs), "early stop", options.write)
 
 
 if __name__ == "__main__":
