@@ -16,10 +16,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from document import publish
+
 from sloscore.compat import Details, calculate_slo_penalty
 
 CALLS = 1000
-BEGIN, END = "<!-- table: speed -->", "<!-- end of table -->"
 
 Penalty = Callable[[Mapping[str, Any], Mapping[str, Any]], tuple[float, bool, Details]]
 
@@ -116,14 +117,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=200, help="runs of each function a case")
     parser.add_argument("--write", type=Path, help="document whose table to replace")
     options = parser.parse_args()
-    lines = []
-    for line in table(options.rounds):
-        print(line, flush=True)
-        lines.append(line)
-    if options.write:
-        text = options.write.read_text()
-        head, tail = text.split(BEGIN)[0], text.split(END)[1]
-        options.write.write_text("\n".join([head + BEGIN, *lines, END + tail]))
+    publish(table(options.rounds), "speed", options.write)
 
 
 if __name__ == "__main__":
