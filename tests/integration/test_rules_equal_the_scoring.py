@@ -126,7 +126,7 @@ def _compare(engine: Engine, case: Case, spec: Path, moments: dict[str, float]) 
     query = f'{{__name__=~"task.*:sloscore_.+",task={quote(case.name)}}}[30s]'
     recorded = {
         (row.labels["__name__"], row.labels.get("sli", "")): value
-        for row in engine.ask(query)
+        for row in engine.ask(query, at)
         for time, value in row.samples
         if time == at
     }
