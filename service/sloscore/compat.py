@@ -7,12 +7,8 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from sloscore.core.penalty import (
-    DEFAULT_FAIL_RATIO,
-    DEFAULT_STEEPNESS,
-    SEVERE_RATIO,
-    reaches,
-)
+from sloscore.core.curve import DEFAULT_STEEPNESS, PenaltyFunction
+from sloscore.core.penalty import DEFAULT_FAIL_RATIO, SEVERE_RATIO, reaches
 
 _KEYS: Final[Mapping[str, str]] = {
     "p50": "p50_e2e_latency",
@@ -33,6 +29,7 @@ _BASE_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     ),
 }
 _NO_DATA: Final = "NO_DATA"
+_EXPONENTIAL: Final = PenaltyFunction.EXPONENTIAL.value
 _PLAIN: Final = frozenset({bool, float, int, str, type(None)})
 
 Metrics = Mapping[str, Any]
@@ -151,6 +148,7 @@ def _check(config: Mapping[str, Any]) -> _Checked:
     steepness = config.get("steepness", DEFAULT_STEEPNESS)
     if not 0 < steepness < math.inf:
         raise ValueError(f"steepness: must be a finite number above 0, got {steepness!r}")
+    _require_exponential("penalty", config)
     limits = []
     for name, section in _sections(config):
         threshold = section.get("threshold")
@@ -158,6 +156,7 @@ def _check(config: Mapping[str, Any]) -> _Checked:
             raise ValueError(
                 f"{name}.threshold: must be a finite number above 0, got {threshold!r}"
             )
+        _require_exponential(f"{name}.penalty", section)
         weight, hard_fail = section.get("weight", 1.0), section.get("hard_fail", False)
         fail_ratio = section.get("fail_ratio", DEFAULT_FAIL_RATIO)
         limits.append((name, _KEYS[name], threshold, weight, hard_fail, fail_ratio))
@@ -169,6 +168,13 @@ def _check(config: Mapping[str, Any]) -> _Checked:
         _seen.clear()
     _seen[id(config)] = checked
     return checked
+
+
+def _require_exponential(name: str, section: Mapping[str, Any]) -> None:
+    """Raises ValueError for a section with another penalty function, which the origin lacks."""
+    chosen = section.get("penalty")
+    if chosen not in (None, _EXPONENTIAL, {"function": _EXPONENTIAL}):
+        raise ValueError(f"{name}: only {_EXPONENTIAL} is known here, got {chosen!r}")
 
 
 def _copy(config: Mapping[str, Any]) -> dict[str, Any]:

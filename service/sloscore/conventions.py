@@ -1,5 +1,6 @@
 """Every metric, label and rule name that sloscore gives to the outside, in one place."""
 
+from collections.abc import Mapping
 from typing import Final
 
 PREFIX: Final = "sloscore"
@@ -77,7 +78,14 @@ ALERT_SOURCE_ERRORS: Final = "SloscoreSourceErrors"
 # Recorded by generated rules, as level:metric:operation; the levels are the labels that are left
 RULE_VALUE: Final = "task_sli:sloscore_{signal}_{unit}:{statistic}_{window}"
 RULE_VIOLATION: Final = "task_sli:sloscore_violation:ratio_{window}"
-RULE_PENALTY: Final = "task_sli:sloscore_penalty:exp_{window}"
+# By the name of its penalty function: a recorded series keeps its meaning
+RULE_PENALTY: Final[Mapping[str, str]] = {
+    "exponential": "task_sli:sloscore_penalty:exp_{window}",
+    "continuous_exponential": "task_sli:sloscore_penalty:expm1_{window}",
+    "linear": "task_sli:sloscore_penalty:linear_{window}",
+    "polynomial": "task_sli:sloscore_penalty:polynomial_{window}",
+    "piecewise": "task_sli:sloscore_penalty:piecewise_{window}",
+}
 RULE_HARD_FAIL: Final = "task_sli:sloscore_hard_fail:bool_{window}"
 RULE_NO_DATA: Final = "task_sli:sloscore_no_data:bool_{window}"
 RULE_OVER_THRESHOLD: Final = "task_sli:sloscore_over_threshold:ratio_rate_{window}"

@@ -35,18 +35,45 @@ def test_a_valid_file_shows_the_slos_in_effect() -> None:
         "  objective: minimize_latency",
         "  server: sglang",
         "  steepness: 0.1",
-        "  SLI          statistic  limit    weight  hard fail",
-        "  latency_p50  p50        <= 2 s   1       no",
-        "  latency_p90  p90        <= 5 s   2       from 20% over",
-        "  latency_p99  p99        <= 10 s  3       from 50% over",
-        "  ttft         p90        <= 1 s   2       no",
+        "  SLI          statistic  limit    weight  hard fail      penalty",
+        "  latency_p50  p50        <= 2 s   1       no             exponential",
+        "  latency_p90  p90        <= 5 s   2       from 20% over  exponential",
+        "  latency_p99  p99        <= 10 s  3       from 50% over  exponential",
+        "  ttft         p90        <= 1 s   2       no             exponential",
     ]
 
 
 def test_a_minimum_and_a_selector_are_shown_as_such() -> None:
     lines = run(str(EXAMPLES / "maximize_throughput.yaml")).stdout.splitlines()
     assert "  selector: job='sglang', model_name='llama-3-1-8b-instruct'" in lines
-    assert "  throughput   rate       >= 1500 tokens/s  2       no" in lines
+    assert any(
+        line.startswith("  throughput   rate       >= 1500 tokens/s  2   ") for line in lines
+    )
+
+
+def test_penalty_functions_are_shown_with_their_parameters(tmp_path: Path) -> None:
+    path = tmp_path / "task.yaml"
+    path.write_text(
+        "task_name: t\nslo:\n  penalty: linear\n  latency:\n    p50: {threshold: 1}\n"
+        "    p90: {threshold: 2, penalty: {function: polynomial, degree: 1.5}}\n"
+        "  ttft: {threshold: 1, penalty: {function: piecewise, points: [[0, 1], [0.5, 20]]}}\n",
+        encoding="utf-8",
+    )
+    shown = [line.split("no  ")[-1].strip() for line in run(str(path)).stdout.splitlines()[-3:]]
+    assert shown == ["linear", "polynomial of degree 1.5", "piecewise (0, 1), (0.5, 20)"]
+
+
+def test_a_broken_penalty_is_named_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "task.yaml"
+    path.write_text(
+        "task_name: t\nslo:\n  ttft:\n    threshold: 1\n    penalty:\n      function: linear\n"
+        "      degree: 2\n",
+        encoding="utf-8",
+    )
+    result = run(str(path))
+    assert result.exit_code == 1
+    problem = "slo.ttft.penalty.degree: belongs to polynomial, not to linear"
+    assert result.stderr.splitlines() == [f"{path}:7: {problem}"]
 
 
 def test_a_broken_file_gives_its_problems_on_standard_error(broken: str) -> None:
@@ -120,6 +147,7 @@ def test_json_holds_every_file_and_the_exit_code_still_tells(broken: str) -> Non
         "weight": 2.0,
         "hard_fail": True,
         "fail_ratio": 0.2,
+        "penalty_function": "exponential",
     }
     assert invalid["valid"] is False
     assert invalid["problems"][0].startswith(f"{broken}:4: slo.ttft.threshold: ")

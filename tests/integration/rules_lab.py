@@ -33,6 +33,16 @@ BOUNDS = (
     (*(0.001 * 1.62**k for k in range(24)), INF),
 )
 RANDOM_CASES = 18
+# Each penalty function; the points begin with nothing, with a plateau, and with a fine.
+PENALTIES: tuple[object, ...] = (
+    "exponential",
+    "continuous_exponential",
+    "linear",
+    "polynomial",
+    {"function": "polynomial", "degree": 2.5},
+    {"function": "piecewise", "points": [[0.05, 0], [0.1, 1], [0.3, 7.5]]},
+    {"function": "piecewise", "points": [[0, 3], [0.2, 5], [0.25, 5], [0.9, 40]]},
+)
 # A name that needs every kind of escape.
 ODD = 'a "b" \\ { c }} .* \u00e9 \U0001f600'
 
@@ -165,7 +175,18 @@ def _special_cases() -> Iterator[Case]:
     yield one("too-few", _p90(5.0), (2.5, 5.0), 0, 4, 1)
     yield one("few-but-enough", {**_p90(5.0), "min_requests": 5}, (2.5, 5.0), 0, 4, 1)
     yield one("without-end", {**_p90(0.001), "steepness": 0.01}, (2.5, 5.0), 0, 0, 100)
+    yield one("penalties", {"latency": _penalised()}, (1.0, 5.0, 10.0), 30, 20, 50, 0)
     yield one("weightless", {**_p90(0.001, 0.0), "ttft": _limit(1.0)}, (2.5, 5.0), 0, 0, 100)
+
+
+def _penalised() -> dict[str, object]:
+    """Each penalty function on percentiles that are met, a little over, more, and far over."""
+    limits: dict[str, object] = {}
+    for number, penalty in enumerate(PENALTIES):
+        # Latencies from P50 to P100 are spread evenly between 5 and 10 s.
+        for percentile, threshold in ((10, 5.0), (60, 5.9), (70, 6.0), (80, 0.001)):
+            limits[f"p{percentile + number}"] = _limit(threshold, penalty=penalty)
+    return limits
 
 
 def _random_case(chance: random.Random, number: int) -> Case:
@@ -188,8 +209,14 @@ def _random_case(chance: random.Random, number: int) -> Case:
             slo[signal][statistic] = target
     tokens = chance.choice([0, 1000, 100_000])
     slo["throughput"] = _target(chance, max(tokens, 1000) / 300)
-    steepness = chance.choice([0.05, 0.1, 0.2, 1.0])
-    return Case(f"random-{number}", {**slo, "steepness": steepness}, latency, first, tokens)
+    section = {
+        **slo,
+        "steepness": chance.choice([0.05, 0.1, 0.2, 1.0]),
+        "penalty": PENALTIES[number % len(PENALTIES)],
+    }
+    slo["throughput"]["penalty"] = PENALTIES[(number + 1) % len(PENALTIES)]
+    slo["tpot"]["penalty"] = PENALTIES[(number + 2) % len(PENALTIES)]
+    return Case(f"random-{number}", section, latency, first, tokens)
 
 
 def _target(chance: random.Random, around: float) -> dict[str, object]:

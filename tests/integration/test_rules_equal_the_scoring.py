@@ -12,6 +12,7 @@ from tests.integration.rules_lab import (
     FIRST,
     LATENCY,
     ODD,
+    PENALTIES,
     TOKENS,
     Case,
     Page,
@@ -21,6 +22,7 @@ from tests.integration.rules_lab import (
 
 from sloscore import conventions as names
 from sloscore.cli.main import cli
+from sloscore.core.curve import PenaltyFunction
 from sloscore.core.histogram import Histogram
 from sloscore.core.judge import SliResult, judge
 from sloscore.core.nodata import NoData
@@ -139,12 +141,9 @@ def _compare(engine: Engine, case: Case, spec: Path, moments: dict[str, float]) 
     tokens = engine.value(f"sum(increase({TOKENS}{selector}))", at)
     slo = load_task(spec).slo
     assert slo is not None
-    results = [
-        judge(sli, limit, _estimate(sli, slo, seen, tokens), slo.steepness)
-        for sli, limit in slo.limits()
-    ]
+    results = [judge(sli, limit, _estimate(sli, slo, seen, tokens)) for sli, limit in slo.limits()]
     latency = seen["latency"]
-    score = combine(1.0, Direction.MINIMIZE, results, steepness=slo.steepness)
+    score = combine(1.0, Direction.MINIMIZE, results)
     return Compared(recorded, score, None if latency is None else latency.count)
 
 
@@ -195,19 +194,32 @@ def test_values_are_those_of_the_scoring_and_missing_where_it_has_none(
     assert wrong == []
 
 
-@pytest.mark.parametrize(
-    ("rule", "attribute", "least"),
-    # A ratio is what two almost equal numbers differ by, as a share of them.
-    [(names.RULE_VIOLATION, "violation_ratio", 1e-11), (names.RULE_PENALTY, "penalty", 0.0)],
-)
-def test_violations_and_penalties_are_those_of_the_scoring(
-    compared: dict[str, Compared], rule: str, attribute: str, least: float
-) -> None:
+def test_violations_are_those_of_the_scoring(compared: dict[str, Compared]) -> None:
+    rule = names.RULE_VIOLATION
     wrong = [
-        (name, result.sli.id, one.of(rule, result.sli.id), getattr(result, attribute))
+        (name, result.sli.id, one.of(rule, result.sli.id), result.violation_ratio)
         for name, one in compared.items()
         for result in one.score.slis
-        if not same(one.of(rule, result.sli.id), getattr(result, attribute), least)
+        # A ratio is what two almost equal numbers differ by, as a share of them.
+        if not same(one.of(rule, result.sli.id), result.violation_ratio, 1e-11)
+    ]
+    assert wrong == []
+
+
+def test_penalties_are_those_of_the_scoring_under_the_name_of_their_function(
+    compared: dict[str, Compared],
+) -> None:
+    wrong = [
+        (name, result.sli.id, rule, one.of(rule, result.sli.id), result.penalty)
+        for name, one in compared.items()
+        for result in one.score.slis
+        for function, rule in names.RULE_PENALTY.items()
+        # A ratio of 1e-11 next to the threshold costs as little where there is no jump.
+        if not same(
+            one.of(rule, result.sli.id),
+            result.penalty if result.slo.curve.function == function else None,
+            1e-9,
+        )
     ]
     assert wrong == []
 
@@ -259,5 +271,13 @@ def test_the_cases_are_what_they_are_meant_to_be(compared: dict[str, Compared]) 
     for name in ("no-series", "no-traffic", "beyond-under", "no-finite-bucket", "too-few"):
         assert verdicts(name) == {Verdict.NO_DATA}, name
     assert compared["without-end"].score.penalty == math.inf
+    penalties = {one.sli.id: one.penalty or 0 for one in compared["penalties"].score.slis}
+    for number in range(len(PENALTIES)):
+        met, little, more, far = (
+            penalties[f"latency_p{percentile + number}"] for percentile in (10, 60, 70, 80)
+        )
+        assert met == 0 < little < more < far, number
+    functions = {result.slo.curve.function for result in compared["penalties"].score.slis}
+    assert functions == set(PenaltyFunction)
     everything = set().union(*map(verdicts, compared))
     assert everything == set(Verdict)

@@ -4,6 +4,7 @@ import copy
 import math
 from collections import UserDict
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sloscore.compat import calculate_objective_score, calculate_slo_penalty, experiment_result
+from sloscore.core.curve import Exponential
 from sloscore.core.judge import judge
 from sloscore.core.objective import Direction, Signal
 from sloscore.core.penalty import Slo
@@ -184,6 +186,25 @@ def test_a_penalty_past_all_floats_is_infinite_unless_it_weighs_nothing(
     assert (multiplier, details["ttft"]["penalty"]) == (1.0 + penalty, penalty)
 
 
+@pytest.mark.parametrize("penalty", ["exponential", {"function": "exponential"}, None])
+def test_the_exponential_may_be_named(penalty: object) -> None:
+    named = {**SLO, "penalty": penalty, "ttft": {**SLO["ttft"], "penalty": penalty}}
+    assert calculate_slo_penalty(FOUR, named) == calculate_slo_penalty(FOUR, SLO)
+
+
+@pytest.mark.parametrize("penalty", ["linear", {"function": "polynomial", "degree": 3}])
+def test_another_penalty_function_is_refused_and_never_scored_as_the_exponential(
+    penalty: object,
+) -> None:
+    for_all, for_one = {**SLO, "penalty": penalty}, {"ttft": {**SLO["ttft"], "penalty": penalty}}
+    for name, config in (("penalty", for_all), ("ttft.penalty", for_one)):
+        for results in (MET, FOUR, {}):
+            with pytest.raises(ValueError, match=f"^{name}: only exponential is known here, got "):
+                calculate_slo_penalty(results, config)
+        with pytest.raises(ValueError, match=f"^{name}: only exponential"):
+            calculate_objective_score({"mean_e2e_latency": 1.0}, slo_config=config)
+
+
 @pytest.mark.parametrize(
     ("report", "recorded"),
     [
@@ -230,8 +251,9 @@ def test_multiplier_and_score_are_those_of_the_core(
         "p99": (p99, Slo(10.0, 3.0, hard_fail=True)),
         "ttft": (ttft, Slo(1.0, 2.0)),
     }
+    curve = Exponential(steepness)
     judged = [
-        judge(Sli(name, Signal.LATENCY, "p50"), slo, Estimate.exact(value), steepness)
+        judge(Sli(name, Signal.LATENCY, "p50"), replace(slo, curve=curve), Estimate.exact(value))
         for name, (value, slo) in limits.items()
     ]
     core = combine(base, Direction.MINIMIZE, judged)

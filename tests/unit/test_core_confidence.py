@@ -17,6 +17,7 @@ from sloscore.core.confidence import (
     rank_bounds,
     requests_to_tell,
 )
+from sloscore.core.curve import Exponential
 from sloscore.core.histogram import Histogram
 from sloscore.core.judge import judge
 from sloscore.core.measured import measured_mean, measured_quantile
@@ -224,6 +225,6 @@ def test_a_penalty_too_steep_for_a_float_has_no_known_error(
     threshold: float, steepness: float
 ) -> None:
     measured = measured_quantile(histogram(5, 20, 20, 20, 20, 20), 0.9, 0.95)
-    result = judge(P90, Slo(threshold), measured, steepness)
+    result = judge(P90, Slo(threshold, curve=Exponential(steepness)), measured)
     assert result.verdict is Verdict.VIOLATED
-    assert result.penalty_error(steepness) is None
+    assert result.penalty_error is None

@@ -2,6 +2,7 @@
 
 import math
 import sys
+from dataclasses import replace
 from typing import NamedTuple
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from sloscore.core import sli as slis
+from sloscore.core.curve import Exponential
 from sloscore.core.judge import judge
 from sloscore.core.nodata import NoData
 from sloscore.core.objective import Direction, Signal
@@ -29,8 +31,11 @@ def score(
     direction: Direction = MINIMIZE,
     steepness: float = 0.1,
 ) -> Score:
-    results = [judge(sli, slo, slis.given(value), steepness) for sli, slo, value in measured]
-    return combine(base, direction, results, steepness=steepness)
+    curve = Exponential(steepness)
+    results = [
+        judge(sli, replace(slo, curve=curve), slis.given(value)) for sli, slo, value in measured
+    ]
+    return combine(base, direction, results)
 
 
 def log_of(result: Score) -> float:

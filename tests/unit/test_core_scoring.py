@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sloscore.core import sli as slis
+from sloscore.core.curve import Exponential
 from sloscore.core.histogram import Histogram
 from sloscore.core.judge import judge
 from sloscore.core.measured import measured_quantile
@@ -33,7 +34,10 @@ def score(
     direction: Direction = MINIMIZE,
     steepness: float = 0.1,
 ) -> Score:
-    results = [judge(sli, slo, slis.given(value), steepness) for sli, slo, value in measured]
+    curve = Exponential(steepness)
+    results = [
+        judge(sli, replace(slo, curve=curve), slis.given(value)) for sli, slo, value in measured
+    ]
     return combine(base, direction, results)
 
 
@@ -301,7 +305,7 @@ def test_a_hard_fail_is_never_better_than_anything(
 def test_a_penalty_is_zero_within_the_threshold_and_at_least_the_weight_beyond(
     value: float, slo: Slo, steepness: float
 ) -> None:
-    cost = penalty(value, slo, steepness)
+    cost = penalty(value, replace(slo, curve=Exponential(steepness)))
     assert cost == 0 if value <= slo.threshold else cost >= slo.weight
 
 

@@ -245,6 +245,26 @@ def test_numbers_are_scored_as_windows_are() -> None:
     assert (report.experiment, report.window, report.decision.action) == (None, None, "stop")
 
 
+def test_a_report_says_which_function_each_penalty_is_of() -> None:
+    cube = {**SOFT, "penalty": {"function": "polynomial", "degree": 3}}
+    slo = {"latency": {"p90": SOFT}, "ttft": cube, "tpot": SOFT, "penalty": "linear"}
+    report = values(slo, latency_p90=1.1, ttft=1.2, tpot=0.5)
+
+    assert {sli.sli: (sli.penalty_function, sli.penalty) for sli in report.slis} == {
+        "latency_p90": ("linear", pytest.approx(2)),
+        "ttft": ("polynomial", pytest.approx(16)),
+        "tpot": ("linear", 0),
+    }
+    assert report.score == pytest.approx(2 * (1 + 2 + 16))
+
+
+def test_a_stored_report_of_before_there_was_a_choice_is_of_the_exponential() -> None:
+    document = orjson.loads(values({"ttft": SOFT}, ttft=1.1).model_dump_json())
+    del document["slis"][0]["penalty_function"]
+
+    assert only(Report.model_validate(document)).penalty_function == "exponential"
+
+
 @pytest.mark.parametrize("given", [{}, {"ttft": None}, {"ttft": math.nan}])
 def test_a_number_that_is_missing_is_no_data(given: dict[str, float | None]) -> None:
     report = values({"ttft": SOFT}, **given)

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.memory_source import AWAY, START, MemorySource, plan, requests, sample, source_of
 
+from sloscore.core.curve import Exponential
 from sloscore.core.samples import Target
 from sloscore.core.scoring import Status
 from sloscore.errors import SourceError
@@ -73,7 +74,9 @@ async def test_what_nobody_expected_in_judging_one_costs_the_others_nothing() ->
     source = MemorySource({name: [sample(995, 1), sample(1005, 4)] for name in names})
     lives = [Live.of(plan(name), START) for name in names]
     # No task that is read from a file can hold this.
-    lives[0].plan = replace(lives[0].plan, rules=replace(lives[0].plan.rules, steepness=0.0))
+    rules = lives[0].plan.rules
+    limits = tuple((sli, replace(slo, curve=Exponential(0.0))) for sli, slo in rules.limits)
+    lives[0].plan = replace(lives[0].plan, rules=replace(rules, limits=limits))
 
     found = await evaluate(source, lives, 1006.0)
 

@@ -13,8 +13,9 @@ from sloscore.spec.slo import SloSpec
 
 KNOWN_OF_TASK = ", ".join(sorted(TaskSpec.model_fields))
 OBJECTIVES = "minimize_latency, minimize_ttft, minimize_tpot, maximize_throughput"
-TARGET = "fail_ratio, hard_fail, threshold, weight"
-FLAT_TARGET = "fail_ratio, hard_fail, statistic, threshold, weight"
+TARGET = "fail_ratio, hard_fail, penalty, threshold, weight"
+FLAT_TARGET = "fail_ratio, hard_fail, penalty, statistic, threshold, weight"
+FUNCTIONS = "exponential, continuous_exponential, linear, polynomial, piecewise"
 NO_PERCENTILE = "'p100' is not a percentile; name one from p1 to p99.9, such as p90"
 
 
@@ -144,6 +145,74 @@ def problems_in(text: str, name: str = "task.yaml") -> list[str]:
 def test_a_mistake_in_the_slo_section_is_named_with_its_place(section: str, sentence: str) -> None:
     text = f"# comment\ntask_name: t\nslo: {{{section}}}\n"
     assert problems_in(text) == [f"task.yaml:3: {sentence}"]
+
+
+NEEDS_POINTS = (
+    "piecewise needs points of violation ratio and penalty, such as "
+    "{function: piecewise, points: [[0.1, 1], [0.5, 20]]}"
+)
+
+
+@pytest.mark.parametrize(
+    ("penalty", "sentence"),
+    [
+        ("lineer", f'penalty: must be one of {FUNCTIONS}, got "lineer"'),
+        ("5", f"penalty: must be one of {FUNCTIONS}, got 5"),
+        ("[linear]", f"penalty: must be one of {FUNCTIONS}, got a list"),
+        ("piecewise", f"penalty: {NEEDS_POINTS}"),
+        ("{function: piecewise}", f"penalty: {NEEDS_POINTS}"),
+        ("{degree: 3}", "penalty.function: is required"),
+        ("{function: cubic}", f'penalty.function: must be one of {FUNCTIONS}, got "cubic"'),
+        (
+            "{function: linear, steepness: 1}",
+            "penalty.steepness: is not a known key; known are degree, function, points",
+        ),
+        (
+            "{function: linear, degree: 3}",
+            "penalty.degree: belongs to polynomial, not to linear",
+        ),
+        (
+            "{function: polynomial, points: [[0.1, 1]]}",
+            "penalty.points: belongs to piecewise, not to polynomial",
+        ),
+        ("{function: polynomial, degree: 0.5}", "penalty.degree: must be at least 1, got 0.5"),
+        ("{function: polynomial, degree: 11}", "penalty.degree: must be at most 10, got 11"),
+        (
+            '{function: polynomial, degree: "3"}',
+            'penalty.degree: must be a number, got "3"',
+        ),
+        ("{function: piecewise, points: 3}", "penalty.points: must be a list, got 3"),
+        ("{function: piecewise, points: [0.1]}", "penalty.points[0]: must be a list, got 0.1"),
+        ("{function: piecewise, points: [[0.1]]}", "penalty.points[0][1]: is required"),
+        (
+            "{function: piecewise, points: [[0.1, 1, 2]]}",
+            "penalty.points[0]: must hold at most 2 items, got a list",
+        ),
+        (
+            "{function: piecewise, points: [[0.1, -1]]}",
+            "penalty.points[0][1]: must be at least 0, got -1",
+        ),
+        (
+            "{function: piecewise, points: [[1.0e-10, 1]]}",
+            "penalty.points[0][0]: must be 0, or between 1e-09 and 1e+09, got 1e-10",
+        ),
+        (
+            "{function: piecewise, points: []}",
+            "penalty.points: must hold a point with a violation ratio above 0",
+        ),
+        (
+            "{function: piecewise, points: [[0.2, 1], [0.1, 2]]}",
+            "penalty.points: violation ratios must ascend, got 0.1 after 0.2",
+        ),
+    ],
+)
+def test_a_mistake_in_a_penalty_is_named_with_its_place(penalty: str, sentence: str) -> None:
+    of_all = f"task_name: t\nslo:\n  ttft: {{threshold: 1}}\n  penalty: {penalty}\n"
+    assert problems_in(of_all) == [f"task.yaml:4: slo.{sentence}"]
+    of_one = (
+        f"task_name: t\nslo:\n  latency:\n    p90:\n      threshold: 1\n      penalty: {penalty}\n"
+    )
+    assert problems_in(of_one) == [f"task.yaml:6: slo.latency.p90.{sentence}"]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Valid tasks: what they mean, and that they survive being written and read again."""
 
+import itertools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,15 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sloscore.core.curve import (
+    ContinuousExponential,
+    Curve,
+    Exponential,
+    Linear,
+    PenaltyFunction,
+    Piecewise,
+    Polynomial,
+)
 from sloscore.core.objective import Direction, Objective, Signal
 from sloscore.core.penalty import Slo
 from sloscore.core.sli import Sli, parse_percentile
@@ -45,7 +55,7 @@ def test_a_throughput_task_is_maximised_and_has_a_minimum() -> None:
     assert task.objective.direction is Direction.MAXIMIZE
     sli, slo = task.slo.limits()[-1]
     assert sli == Sli("throughput", Signal.THROUGHPUT, "rate")
-    assert slo == Slo(1500.0, 2.0, is_minimum=True)
+    assert slo == Slo(1500.0, 2.0, is_minimum=True, curve=Exponential(0.2))
 
 
 @pytest.mark.parametrize(
@@ -101,6 +111,39 @@ def test_a_target_without_more_than_its_threshold_has_the_documented_defaults() 
     assert spec.limits()[0][1] == Slo(3.0, 1.0, hard_fail=False, fail_ratio=0.5, is_minimum=False)
 
 
+CURVES = {
+    "without one it is the contract's": (None, None, Exponential(0.2)),
+    "the section's": ("linear", None, Linear(0.2)),
+    "the limit's own before the section's": ("linear", "polynomial", Polynomial(0.2, 2.0)),
+    "the contract's own name": ("linear", "exponential", Exponential(0.2)),
+    "a name in a mapping": (None, {"function": "linear"}, Linear(0.2)),
+    "without its jump": ("continuous_exponential", None, ContinuousExponential(0.2)),
+    "a degree": (None, {"function": "polynomial", "degree": 3}, Polynomial(0.2, 3.0)),
+    "points, to which steepness means nothing": (
+        {"function": "piecewise", "points": [[0.1, 1], [0.5, 20]]},
+        None,
+        Piecewise(((0.1, 1.0), (0.5, 20.0))),
+    ),
+}
+
+
+@pytest.mark.parametrize(("of_all", "of_one", "curve"), CURVES.values(), ids=CURVES.keys())
+def test_a_limit_is_penalised_by_its_own_function_or_the_sections(
+    of_all: object, of_one: object, curve: Curve
+) -> None:
+    section = {"threshold": 3, **({} if of_one is None else {"penalty": of_one})}
+    data = {"ttft": section, "throughput": section, "latency": {"p90": section}, "steepness": 0.2}
+    spec = validate(SloSpec, data if of_all is None else {**data, "penalty": of_all})
+    assert [slo.curve for _, slo in spec.limits()] == [curve] * 3
+
+
+@pytest.mark.parametrize("function", set(PenaltyFunction) - {PenaltyFunction.PIECEWISE})
+def test_a_bare_name_is_the_function_of_that_name(function: PenaltyFunction) -> None:
+    for penalty in (function.value, {"function": function.value}):
+        spec = validate(SloSpec, {"ttft": {"threshold": 3}, "penalty": penalty})
+        assert [slo.curve.function for _, slo in spec.limits()] == [function]
+
+
 def test_a_task_needs_no_more_than_its_name() -> None:
     task = parse_task("task_name: bare\n", "task.yaml")
     assert task.slo is None
@@ -141,8 +184,29 @@ percentiles = st.integers(1, 99).map(lambda n: f"p{n}") | st.tuples(
 ).map(lambda pair: f"p{pair[0]}.{pair[1]}")
 
 
+def rising(steps: list[tuple[int, int]]) -> list[list[int]]:
+    """Points of a piecewise penalty from the steps between them."""
+    columns = (itertools.accumulate(column) for column in zip(*steps, strict=True))
+    return [list(point) for point in zip(*columns, strict=True)]
+
+
+steps = st.lists(st.tuples(st.integers(1, 99), st.integers(1, 99)), min_size=1, max_size=20)
+penalties = (
+    st.sampled_from(["exponential", "continuous_exponential", "linear", "polynomial"])
+    | st.fixed_dictionaries(
+        {"function": st.just("polynomial")}, optional={"degree": st.floats(1, 10)}
+    )
+    | st.fixed_dictionaries({"function": st.just("piecewise"), "points": steps.map(rising)})
+)
+
+
 def targets(**more: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
-    optional = {"weight": at_least_zero, "hard_fail": st.booleans(), "fail_ratio": at_least_zero}
+    optional = {
+        "weight": at_least_zero,
+        "hard_fail": st.booleans(),
+        "fail_ratio": at_least_zero,
+        "penalty": penalties,
+    }
     return st.fixed_dictionaries({"threshold": numbers}, optional=optional | more)
 
 
@@ -154,6 +218,7 @@ slo_sections = st.fixed_dictionaries(
         "ttft": one_signal,
         "tpot": one_signal,
         "throughput": targets(),
+        "penalty": penalties,
         "steepness": st.floats(min_value=1e-6, max_value=1e6),
         "min_requests": st.integers(1, 10**6),
     },

@@ -52,7 +52,7 @@ async def curves(request: web.Request) -> web.Response:
     """POST /api/v1/curves."""
     slo = (await read_body(request, CurvesRequest)).slo
     _bound(slo, "slo")
-    drawn = tuple(_curve(sli, limit, slo.steepness) for sli, limit in slo.limits())
+    drawn = tuple(_curve(sli, limit) for sli, limit in slo.limits())
     return respond(Curves(curves=drawn))
 
 
@@ -98,7 +98,7 @@ def _checked(task: TaskSpec, written: dict[str, object] | None = None) -> web.Re
         raise SpecError(["body: is nested too deeply"]) from error
 
 
-def _curve(sli: Sli, slo: Slo, steepness: float) -> Curve:
+def _curve(sli: Sli, slo: Slo) -> Curve:
     return Curve(
         sli=sli.id,
         title=sli.title,
@@ -111,7 +111,7 @@ def _curve(sli: Sli, slo: Slo, steepness: float) -> Curve:
             CurvePoint(
                 value=value,
                 violation_ratio=violation_ratio(value, slo),
-                penalty=penalty(value, slo, steepness),
+                penalty=penalty(value, slo),
             )
             for value in drawn_values(slo)
         ),

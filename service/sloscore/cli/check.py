@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from sloscore.core.curve import Curve, Piecewise, Polynomial
 from sloscore.core.penalty import Slo
 from sloscore.core.sli import Sli
 from sloscore.errors import SpecError
@@ -15,7 +16,7 @@ from sloscore.spec.preset import families_for, named_server
 from sloscore.spec.warnings import warnings_of
 
 _ITS_METRICS_TELL = "none named; it is recognised by the metrics that it exposes"
-_HEADER = ("SLI", "statistic", "limit", "weight", "hard fail")
+_HEADER = ("SLI", "statistic", "limit", "weight", "hard fail", "penalty")
 
 
 @click.command(name="check")
@@ -81,6 +82,7 @@ def _as_json(file: str, task: TaskSpec | None, problems: list[str]) -> dict[str,
                 "weight": slo.weight,
                 "hard_fail": slo.hard_fail,
                 "fail_ratio": slo.fail_ratio,
+                "penalty_function": slo.curve.function.value,
             }
             for sli, slo in _limits(task)
         ],
@@ -113,7 +115,19 @@ def _row(sli: Sli, slo: Slo) -> tuple[str, ...]:
     side, past = (">=", "under") if slo.is_minimum else ("<=", "over")
     hard = f"from {slo.fail_ratio * 100:.12g}% {past}" if slo.hard_fail else "no"
     limit = f"{side} {slo.threshold:.12g} {sli.signal.unit}"
-    return sli.id, sli.statistic, limit, f"{slo.weight:.12g}", hard
+    return sli.id, sli.statistic, limit, f"{slo.weight:.12g}", hard, _penalty(slo.curve)
+
+
+def _penalty(curve: Curve) -> str:
+    name = curve.function.value
+    match curve:
+        case Polynomial():
+            return f"{name} of degree {curve.degree:.12g}"
+        case Piecewise():
+            points = ", ".join(f"({ratio:.12g}, {cost:.12g})" for ratio, cost in curve.points)
+            return f"{name} {points}"
+        case _:
+            return name
 
 
 def _table(rows: Sequence[Sequence[str]]) -> Iterator[str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sloscore.core import penalty as slo_penalty
 from sloscore.core.explain import explain
 from sloscore.core.nodata import NoData
-from sloscore.core.penalty import DEFAULT_STEEPNESS, Slo, hard_limit
+from sloscore.core.penalty import Slo, hard_limit
 from sloscore.core.settle import requests_to_settle
 from sloscore.core.sli import Estimate, Sli
 from sloscore.core.verdict import (
@@ -60,23 +60,24 @@ class SliResult:
         """Whether the verdict is the same wherever the true value lies."""
         return self.verdict is not Verdict.NO_DATA and self.uncertainty is None
 
-    def penalty_error(self, steepness: float) -> float | None:
+    @property
+    def penalty_error(self) -> float | None:
         """Standard error of the penalty, linearised at the value; None where it is not known."""
-        if self.penalty is None or isinstance(self.estimate, NoData):
+        if self.violation_ratio is None or isinstance(self.estimate, NoData):
             return None
         if self.penalty == 0 or self.estimate.sampled is None:
             return 0.0
         if self.estimate.error is None:
             return None
-        scale = steepness * self.slo.threshold
-        return None if scale == 0 else self.penalty / scale * self.estimate.error
+        slope = slo_penalty.penalty_slope(self.violation_ratio, self.slo)
+        error = slope * self.estimate.error
+        return error if math.isfinite(error) else None
 
 
 def judge(
     sli: Sli,
     slo: Slo,
     estimate: Estimate | NoData,
-    steepness: float = DEFAULT_STEEPNESS,
     hard_fail_on: HardFailOn = HardFailOn.ESTIMATE,
 ) -> SliResult:
     """The verdict at the SLI's value, and at the ends of what its value can be."""
@@ -87,8 +88,8 @@ def judge(
         beyond = f"it lies above the last bucket bound, {estimate.lower:g} {sli.signal.unit}"
         return _no_data(sli, slo, NoData(f"{beyond}, which does not reach the threshold"))
     value = max(estimate.value, estimate.least)
-    by_buckets = _range(slo, (best, worst), value, steepness)
-    by_sampling = _range(slo, _ends(slo, *estimate.widest), value, steepness)
+    by_buckets = _range(slo, (best, worst), value)
+    by_sampling = _range(slo, _ends(slo, *estimate.widest), value)
     uncertainty = _uncertainty(by_buckets.verdicts, by_sampling.verdicts)
     verdict = verdict_at(value, slo)
     if hard_fail_on is HardFailOn.CERTAIN and uncertainty is not None:
@@ -105,8 +106,8 @@ def judge(
         verdict=verdict,
         severity=severity_of(verdict, ratio),
         violation_ratio=ratio,
-        penalty=slo_penalty.penalty(value, slo, steepness),
-        log_penalty=slo_penalty.log_penalty(value, slo, steepness),
+        penalty=slo_penalty.penalty(value, slo),
+        log_penalty=slo_penalty.log_penalty(value, slo),
         by_buckets=by_buckets,
         by_sampling=by_sampling,
         uncertainty=uncertainty,
@@ -124,15 +125,12 @@ def _ends(slo: Slo, low: float, high: float) -> tuple[float, float]:
     return (high, low) if slo.is_minimum else (low, high)
 
 
-def _range(slo: Slo, ends: tuple[float, float], value: float, steepness: float) -> Range:
+def _range(slo: Slo, ends: tuple[float, float], value: float) -> Range:
     best, worst = ends
     at_worst = verdict_at(worst, slo) if worst == value else verdict_within(worst, slo)
     return Range(
         verdicts=(verdict_at(best, slo), at_worst),
-        penalties=(
-            slo_penalty.penalty(best, slo, steepness),
-            slo_penalty.penalty(worst, slo, steepness),
-        ),
+        penalties=(slo_penalty.penalty(best, slo), slo_penalty.penalty(worst, slo)),
     )
 
 

@@ -1,10 +1,11 @@
-"""The exponential penalty of one SLO, as the scoring contract states it."""
+"""The limit of one SLO: what is past it, by how much, and what that costs."""
 
 import math
 import sys
 from dataclasses import dataclass
 
-DEFAULT_STEEPNESS = 0.1
+from sloscore.core.curve import DEFAULT_CURVE, Curve
+
 DEFAULT_FAIL_RATIO = 0.5
 SEVERE_RATIO = 0.2
 # fail_ratio is inclusive; (1.2 - 1.0) / 1.0 is one rounding step below 0.2.
@@ -14,13 +15,17 @@ ABSOLUTE_TOLERANCE = 1e-12
 
 @dataclass(frozen=True, slots=True)
 class Slo:
-    """A limit on one SLI: ``threshold`` in its unit (seconds, or tokens/s for a minimum)."""
+    """A limit on one SLI: ``threshold`` in its unit (seconds, or tokens/s for a minimum).
+
+    ``curve`` is the penalty at weight 1.
+    """
 
     threshold: float
     weight: float = 1.0
     hard_fail: bool = False
     fail_ratio: float = DEFAULT_FAIL_RATIO
     is_minimum: bool = False
+    curve: Curve = DEFAULT_CURVE
 
 
 def violation_ratio(value: float, slo: Slo) -> float:
@@ -41,35 +46,25 @@ def hard_limit(slo: Slo) -> float:
     return slo.threshold * (1 + over)
 
 
-def penalty(value: float, slo: Slo, steepness: float = DEFAULT_STEEPNESS) -> float:
-    """``weight * exp(violation_ratio / steepness)`` past the threshold, 0 at or within it.
-
-    Saturates to infinity where the exponential leaves the range of a float.
-    """
-    if not is_violated(value, slo):
-        return 0.0
-    return penalty_of(violation_ratio(value, slo), slo.weight, steepness)
+def penalty(value: float, slo: Slo) -> float:
+    """The weighted penalty past the threshold, 0 at or within it; infinite past a float's range."""
+    return _weighted(slo.curve.value(violation_ratio(value, slo)), slo)
 
 
-def penalty_of(ratio: float, weight: float, steepness: float) -> float:
-    """The penalty of a violation by this ratio."""
-    if weight == 0:
-        return 0.0
-    try:
-        return weight * math.exp(ratio / steepness)
-    except OverflowError:
-        return math.inf
+def penalty_slope(ratio: float, slo: Slo) -> float:
+    """How much the penalty grows with the SLI's value, per unit, at this violation ratio."""
+    return _weighted(slo.curve.slope(ratio), slo) / slo.threshold
 
 
-def log_penalty(value: float, slo: Slo, steepness: float = DEFAULT_STEEPNESS) -> float:
+def log_penalty(value: float, slo: Slo) -> float:
     """The natural logarithm of the penalty, which no violation takes out of the range of a float.
 
     -inf where the penalty is 0. Finite for every other value that is finite itself.
     """
-    if slo.weight == 0 or not is_violated(value, slo):
+    ratio = violation_ratio(value, slo)
+    if slo.weight == 0 or not ratio > 0:
         return -math.inf
-    log = math.log(slo.weight) + violation_ratio(value, slo) / steepness
-    return min(log, sys.float_info.max)
+    return min(math.log(slo.weight) + slo.curve.log_value(ratio), sys.float_info.max)
 
 
 def is_hard_fail(value: float, slo: Slo) -> bool:
@@ -87,6 +82,11 @@ def reaches(ratio: float, fail_ratio: float) -> bool:
 def is_at_hard_limit(value: float, slo: Slo) -> bool:
     """Whether the violation is ``fail_ratio`` itself, but for the rounding of floats."""
     return _is_close(violation_ratio(value, slo), slo.fail_ratio)
+
+
+def _weighted(cost: float, slo: Slo) -> float:
+    # What weighs nothing costs nothing, even where it is infinite.
+    return 0.0 if slo.weight == 0 else slo.weight * cost
 
 
 def _is_close(ratio: float, fail_ratio: float) -> bool:

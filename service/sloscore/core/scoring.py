@@ -10,7 +10,6 @@ from sloscore.core.judge import Range, SliResult
 from sloscore.core.learning import binding_constraint, infeasibility, log_score
 from sloscore.core.nodata import NoData
 from sloscore.core.objective import Direction
-from sloscore.core.penalty import DEFAULT_STEEPNESS
 from sloscore.core.verdict import Verdict
 
 HARD_VIOLATION = "Hard SLO violation"
@@ -95,12 +94,11 @@ def apply_penalty(base: float, penalty: float, direction: Direction) -> float:
     return math.inf if math.isinf(penalty) else base * (1 + penalty)
 
 
-def combine(  # noqa: PLR0913  a score is made of these
+def combine(
     base: float | NoData,
     direction: Direction,
     slis: Sequence[SliResult],
     *,
-    steepness: float = DEFAULT_STEEPNESS,
     base_error: float | None = 0.0,
     base_ends: tuple[float, float] | None = None,
 ) -> Score:
@@ -140,9 +138,7 @@ def combine(  # noqa: PLR0913  a score is made of these
         sampled_interval=_interval(ends, direction, [r.by_sampling for r in slis]),
         finite_score=None if finite is None else min(finite, sys.float_info.max),
         log_score=None if known is None else log_score(known, direction, slis),
-        error=_error(
-            known, total, direction, base_error, [r.penalty_error(steepness) for r in slis]
-        ),
+        error=_error(known, total, direction, base_error, [r.penalty_error for r in slis]),
         slis=tuple(slis),
     )
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from sloscore.core.confidence import DEFAULT_CONFIDENCE
 from sloscore.core.objective import Objective
-from sloscore.core.penalty import DEFAULT_STEEPNESS, Slo
+from sloscore.core.penalty import Slo
 from sloscore.core.samples import Target
 from sloscore.core.sli import Sli
 from sloscore.core.verdict import HardFailOn
@@ -27,7 +27,6 @@ class Rules:
     """How SLIs are judged; ``min_requests`` None leaves each statistic its own minimum."""
 
     limits: tuple[tuple[Sli, Slo], ...] = ()
-    steepness: float = DEFAULT_STEEPNESS
     confidence: float = DEFAULT_CONFIDENCE
     hard_fail_on: HardFailOn = HardFailOn.ESTIMATE
     min_requests: int | None = None
@@ -119,7 +118,6 @@ def rules_of(slo: SloSpec | None) -> Rules:
         return Rules()
     return Rules(
         slo.limits(),
-        slo.steepness,
         slo.confidence,
         slo.hard_fail_on,
         slo.min_requests,

@@ -45,7 +45,7 @@ def report_window(
     if missing and not any(result.verdict is Verdict.HARD_FAIL for result in slis):
         # What was seen may fail for certain; it cannot pass.
         slis = [_judge(sli, slo, NoData(missing), rules) for sli, slo in rules.limits]
-    score = _combine(base, plan.objective, slis, rules)
+    score = _combine(base, plan.objective, slis)
     return _report(
         score,
         plan,
@@ -83,7 +83,7 @@ def report_values(request: ScoreRequest, now: float) -> Report:
     )
     spec = TaskSpec(task_name="values")
     plan = Plan(None, None, request.objective, rules, 0.0, Target("values", (), ()), spec)
-    score = _combine(base, request.objective, slis, rules)
+    score = _combine(base, request.objective, slis)
     return _report(score, plan, running=False, window=None, now=now)
 
 
@@ -93,7 +93,7 @@ def report_failure(
     """A report without any data, for a reason that lies outside of the window."""
     missing = NoData(reason)
     slis = [_judge(sli, slo, missing, plan.rules) for sli, slo in plan.rules.limits]
-    score = _combine(missing, plan.objective, slis, plan.rules)
+    score = _combine(missing, plan.objective, slis)
     empty = WindowCounts({}, {}, None, None, 0.0, 0.0, 0, 0, None)
     report = _report(
         score,
@@ -131,21 +131,17 @@ def _judge_window(  # noqa: PLR0913, PLR0917  a verdict on a window rests on the
 
 
 def _judge(sli: Sli, slo: Slo, estimate: Estimate | NoData, rules: Rules) -> SliResult:
-    return judge(sli, slo, estimate, rules.steepness, rules.hard_fail_on)
+    return judge(sli, slo, estimate, rules.hard_fail_on)
 
 
-def _combine(
-    base: Estimate | NoData, objective: Objective, slis: Sequence[SliResult], rules: Rules
-) -> Score:
-    direction, steepness = objective.direction, rules.steepness
+def _combine(base: Estimate | NoData, objective: Objective, slis: Sequence[SliResult]) -> Score:
+    direction = objective.direction
     if isinstance(base, NoData):
-        return combine(base, direction, slis, steepness=steepness)
+        return combine(base, direction, slis)
     # Values that were not sampled, as a client's own, have no error.
     error = 0.0 if base.sampled is None else base.error
     ends = (base.lower, base.upper)
-    return combine(
-        base.value, direction, slis, steepness=steepness, base_error=error, base_ends=ends
-    )
+    return combine(base.value, direction, slis, base_error=error, base_ends=ends)
 
 
 def _unknown_values(values: dict[str, float | None], known: Sequence[str]) -> list[tuple[str, str]]:
@@ -222,6 +218,7 @@ def _sli(result: SliResult) -> SliReport:
         violation_ratio=result.violation_ratio,
         penalty=result.penalty,
         penalty_interval=result.by_buckets and result.by_buckets.penalties,
+        penalty_function=result.slo.curve.function,
         severity=result.severity,
         verdict=result.verdict,
         explanation=result.explanation,

@@ -36,7 +36,6 @@ class Deployment:
     task: str
     file: str
     selector: Labels
-    steepness: float
     indicators: tuple[Indicator, ...]
     counted: tuple[Family, ...]
     preset: Preset
@@ -60,7 +59,6 @@ def deployment_of(task: TaskSpec, file: str) -> Deployment:
         task=task.task_name,
         file=file,
         selector=tuple(sorted(task.selector.items())),
-        steepness=slo.steepness,
         indicators=tuple(
             Indicator(sli, limit, families[_role(sli)], _needed(sli, slo))
             for sli, limit in slo.limits()

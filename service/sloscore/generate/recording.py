@@ -4,8 +4,12 @@ No rule reads what another one made of a value. Where a ruler sends its results 
 can read them, as vmalert does, verdicts are those of the evaluation before, and never older.
 """
 
+from collections.abc import Iterator
+
 from sloscore import conventions as names
+from sloscore.core.curve import PenaltyFunction
 from sloscore.core.penalty import Slo
+from sloscore.generate.curves import FORMULAS
 from sloscore.generate.deployment import Deployment, Indicator
 from sloscore.generate.expressions import requests_in, value_of
 from sloscore.generate.rules import Group, Recording
@@ -17,7 +21,7 @@ def judged(deployment: Deployment, indicator: Indicator, window: Span) -> Judged
     """The recorded value of an SLI against its limit."""
     name = value_name(indicator.sli, window.text)
     selector = sli_selector(name, deployment.task, indicator.sli)
-    return Judged(selector, indicator.slo, deployment.steepness)
+    return Judged(selector, indicator.slo)
 
 
 def recording_group(deployment: Deployment, window: Span, interval: Span) -> Group:
@@ -49,11 +53,7 @@ def _by_sli(deployment: Deployment, slis: list[Judged], window: Span) -> tuple[R
             [sli.ratio for sli in slis],
             "How far each SLI is past its threshold, as a share of it; met at 0 and below.",
         ),
-        (
-            names.RULE_PENALTY,
-            [sli.penalty for sli in slis],
-            "weight * exp(violation ratio / steepness) past the threshold, else 0.",
-        ),
+        *_penalties(slis),
         (
             names.RULE_HARD_FAIL,
             [sli.hard_fail for sli in slis],
@@ -70,6 +70,14 @@ def _by_sli(deployment: Deployment, slis: list[Judged], window: Span) -> tuple[R
         Recording(name.format(window=window.text), either(expressions), labels, comment)
         for name, expressions, comment in parts
     )
+
+
+def _penalties(slis: list[Judged]) -> Iterator[tuple[str, list[str], str]]:
+    """A rule for each penalty function that a limit has, as its name says which that is."""
+    for function in PenaltyFunction:
+        penalties = [sli.penalty for sli in slis if sli.slo.curve.function is function]
+        if penalties:
+            yield names.RULE_PENALTY[function], penalties, FORMULAS[function]
 
 
 def _of_task(deployment: Deployment, slis: list[Judged], window: Span) -> tuple[Recording, ...]:

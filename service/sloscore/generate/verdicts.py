@@ -9,6 +9,7 @@ from typing import Final
 from sloscore import conventions as names
 from sloscore.core.penalty import ABSOLUTE_TOLERANCE, RELATIVE_TOLERANCE, Slo
 from sloscore.core.sli import Sli
+from sloscore.generate.curves import value_of
 from sloscore.generate.text import plain
 from sloscore.promql_text import matcher
 
@@ -41,7 +42,6 @@ class Judged:
 
     value: str
     slo: Slo
-    steepness: float
 
     @property
     def ratio(self) -> str:
@@ -58,11 +58,11 @@ class Judged:
 
     @property
     def penalty(self) -> str:
-        """The exponential penalty."""
+        """The weighted penalty."""
         if self.slo.weight == 0:
             return f"0 * {self.is_violated}"
-        exponential = f"exp({self.ratio} / {plain(self.steepness)})"
-        return f"{plain(self.slo.weight)} * {exponential} * {self.is_violated}"
+        cost = value_of(self.slo.curve, self.ratio, self.is_violated)
+        return f"{plain(self.slo.weight)} * {cost}"
 
     @property
     def fails(self) -> str:

@@ -8,11 +8,13 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field
 from pydantic.functional_validators import model_validator
 
 from sloscore.core.confidence import DEFAULT_CONFIDENCE
+from sloscore.core.curve import DEFAULT_STEEPNESS, Curve, PenaltyFunction
 from sloscore.core.objective import Signal
-from sloscore.core.penalty import DEFAULT_FAIL_RATIO, DEFAULT_STEEPNESS, Slo
+from sloscore.core.penalty import DEFAULT_FAIL_RATIO, Slo
 from sloscore.core.sli import MEAN, RATE, Sli, parse_percentile
 from sloscore.core.verdict import HardFailOn
 from sloscore.settings import Duration
+from sloscore.spec.penalty import Penalty, curve_of
 from sloscore.spec.stop import EarlyStopSpec
 
 _PERCENTILE_LIKE = re.compile(r"p\d.*", re.DOTALL)
@@ -62,6 +64,7 @@ class SloTarget(BaseModel):
     """One limit, in seconds (throughput: tokens/s).
 
     ``hard_fail`` fails the experiment where the violation reaches ``fail_ratio`` of the threshold.
+    ``penalty`` is this limit's own function, in place of the section's.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
@@ -70,10 +73,11 @@ class SloTarget(BaseModel):
     weight: float = Field(default=1.0, ge=0)
     hard_fail: bool = False
     fail_ratio: float = Field(default=DEFAULT_FAIL_RATIO, ge=0)
+    penalty: Penalty | None = None
 
-    def limit(self, *, is_minimum: bool = False) -> Slo:
-        """The target as the core scores it."""
-        return Slo(self.threshold, self.weight, self.hard_fail, self.fail_ratio, is_minimum)
+    def limit(self, curve: Curve, *, is_minimum: bool = False) -> Slo:
+        """The target as the core scores it, by this penalty curve."""
+        return Slo(self.threshold, self.weight, self.hard_fail, self.fail_ratio, is_minimum, curve)
 
 
 class FlatSlo(SloTarget):
@@ -120,7 +124,8 @@ class SloSpec(BaseModel):
     each statistic's own minimum holds. ``warmup`` (seconds) is cut off from the window's start.
     ``confidence`` is that of the intervals that sampling leaves open; with ``hard_fail_on``
     "certain" a hard fail is told only where all of the interval fails. ``violation_budget`` says
-    how many experiments of the task may end with one.
+    how many experiments of the task may end with one. ``penalty`` is the function of all limits
+    that have none of their own; ``steepness`` scales the violation ratio in it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
@@ -129,6 +134,7 @@ class SloSpec(BaseModel):
     ttft: SignalSlo | None = None
     tpot: SignalSlo | None = None
     throughput: SloTarget | None = None
+    penalty: Penalty = PenaltyFunction.EXPONENTIAL
     steepness: Positive = DEFAULT_STEEPNESS
     min_requests: int | None = Field(default=None, ge=1)
     warmup: Duration | None = None
@@ -150,21 +156,28 @@ class SloSpec(BaseModel):
 
     def limits(self) -> tuple[tuple[Sli, Slo], ...]:
         """Every SLI with its limit: latency by percentile, then ttft, tpot and throughput."""
-        return tuple(self._limits())
+        return tuple(
+            (sli, target.limit(self._curve(target), is_minimum=sli.signal is Signal.THROUGHPUT))
+            for sli, target in self._targets()
+        )
 
-    def _limits(self) -> Iterator[tuple[Sli, Slo]]:
+    def _curve(self, target: SloTarget) -> Curve:
+        return curve_of(target.penalty or self.penalty, self.steepness)
+
+    def _targets(self) -> Iterator[tuple[Sli, SloTarget]]:
         yield from _by_percentile(Signal.LATENCY, self.latency)
         for signal, section in ((Signal.TTFT, self.ttft), (Signal.TPOT, self.tpot)):
             if isinstance(section, FlatSlo):
                 statistic = section.statistic or _DEFAULT_STATISTIC[signal]
-                yield Sli(signal.value, signal, statistic), section.limit()
+                yield Sli(signal.value, signal, statistic), section
             elif section is not None:
                 yield from _by_percentile(signal, section)
         if self.throughput is not None:
-            sli = Sli(Signal.THROUGHPUT.value, Signal.THROUGHPUT, RATE)
-            yield sli, self.throughput.limit(is_minimum=True)
+            yield Sli(Signal.THROUGHPUT.value, Signal.THROUGHPUT, RATE), self.throughput
 
 
-def _by_percentile(signal: Signal, targets: Mapping[str, SloTarget]) -> Iterator[tuple[Sli, Slo]]:
+def _by_percentile(
+    signal: Signal, targets: Mapping[str, SloTarget]
+) -> Iterator[tuple[Sli, SloTarget]]:
     for name in sorted(targets, key=parse_percentile):
-        yield Sli(f"{signal.value}_{name}", signal, name), targets[name].limit()
+        yield Sli(f"{signal.value}_{name}", signal, name), targets[name]

@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from sloscore.core.curve import PenaltyFunction
 from sloscore.core.objective import Direction, Objective
 from sloscore.core.scoring import Status
 from sloscore.core.stopping import StopRule
@@ -34,7 +35,8 @@ class SliReport(Document):
     report's ``confidence``. ``uncertainty`` says why a verdict is not ``certain``: "buckets" (a
     limit lies inside of one), "sampling" (too few requests, of which about ``requests_to_settle``
     more would do) or "window" (too much of it was seen by no scrape). ``requests_over`` of ``requests`` took longer than the
-    threshold, where a bucket ends there.
+    threshold, where a bucket ends there. ``penalty_function`` says how ``penalty`` grows with
+    ``violation_ratio``.
     """
 
     sli: str
@@ -52,6 +54,7 @@ class SliReport(Document):
     violation_ratio: Number | None
     penalty: Number | None
     penalty_interval: tuple[Number, Number] | None
+    penalty_function: PenaltyFunction = PenaltyFunction.EXPONENTIAL
     severity: Severity | None
     verdict: Verdict
     explanation: str
