@@ -33,6 +33,7 @@ TASK = "chat (v1.0) a+b|c"
 BATCH = "batch"
 
 RUNNING, SOFT, HARD, NO_DATA = "running", "soft", "hard", "no-data"
+BASELINE = "baseline"
 BATCH_RUNNING, STRANDED = "batch-running", "stranded"
 
 
@@ -104,12 +105,16 @@ async def show(
 
 async def _experiments(api: Api, deployments: Deployments) -> Mapping[str, Json]:
     quick, slow = deployments.quick.address, deployments.slow.address
-    batch = {"server": "sglang", "objective": "maximize_throughput"}
+    batch = {"server": "sglang", "objective": "maximize_throughput", "baseline": BASELINE}
+    await api.register(BASELINE, task_of(BASELINE, slo=MET), selector={"instance": quick})
+    await api.score_until(BASELINE, has_requests(20))
+    await api.finish(BASELINE)
+    await api.final(BASELINE)
     for name, task, address in (
-        (RUNNING, task_of(TASK, slo=MET), quick),
-        (SOFT, task_of(TASK, slo=VIOLATED), quick),
-        (HARD, task_of(TASK, slo=BROKEN), quick),
-        (NO_DATA, task_of(TASK, slo=BROKEN), "127.0.0.1:2"),
+        (RUNNING, task_of(TASK, slo=MET, baseline=BASELINE), quick),
+        (SOFT, task_of(TASK, slo=VIOLATED, baseline=BASELINE), quick),
+        (HARD, task_of(TASK, slo=BROKEN, baseline=BASELINE), quick),
+        (NO_DATA, task_of(TASK, slo=BROKEN, baseline=BASELINE), "127.0.0.1:2"),
         (BATCH_RUNNING, task_of(BATCH, slo=MET, **batch), slow),
     ):
         answer = await api.register(name, task, selector={"instance": address})

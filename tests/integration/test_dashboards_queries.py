@@ -75,6 +75,8 @@ UNKNOWN_WITHOUT_DATA: Mapping[str, set[str]] = {
     "experiment": {
         *(f"{title}: A" for title in ("Score", "Penalty", "Multiplier", "Requests")),
         *(f"SLIs: {ref}" for ref in "ABCEF"),
+        *(f"Changes: {ref}" for ref in "ABCD"),
+        "Change over time: A",
         *(f"$sli: {ref}" for ref in "ABC"),
         *(f"Throughput: {ref}" for ref in "ABC"),
         "Multiplier over time: A",

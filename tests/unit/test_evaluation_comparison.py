@@ -209,6 +209,7 @@ def test_what_was_seen_in_part_only_is_told_of_neither(whose: str) -> None:
 @pytest.mark.parametrize(
     ("more", "why"),
     [
+        ({"instances": 0}, "the selector matched no series"),
         ({"mixed": "10.0.0.5:80"}, "several processes answer at 10.0.0.5:80"),
         ({"unseen_tail": 40.0}, "nothing was seen of the server in the last 40.0 s"),
         ({"widened_head": 40.0}, "the nearest scrape lies 40.0 s before the window's start"),

@@ -7,6 +7,7 @@ from sloscore import conventions as names
 from tools.dashboards import variables
 from tools.dashboards.board import Band, Board, Panel, Row
 from tools.dashboards.panels import (
+    COMPARED,
     DOUBTFUL,
     MEASURED,
     NEUTRAL,
@@ -79,6 +80,7 @@ def make() -> Board:
         rows=[
             Row("$experiment", [Band(4, _numbers()), Band(7, [(_slis(), 24)])]),
             Row("SLIs against their thresholds", [Band(8, [(_against_threshold(), 24)])]),
+            Row("Next to the baseline", [Band(6, [(_changes(), 12), (_change(), 12)])]),
             Row("Penalty", [Band(8, _consequences())]),
             Row("Window", [Band(7, _window())]),
             Row("$histogram of $deployment", [Band(9, [(_heat(), 12), (_quantiles(), 12)])]),
@@ -207,6 +209,38 @@ def _against_threshold() -> timeseries.Panel:
     )
     between(panel).min(0)
     return panel.repeat("sli").repeat_direction("h").max_per_row(4)
+
+
+def _changes() -> table.Panel:
+    panel = cells(
+        "Changes",
+        "What differs from the baseline, as a share of it, and between which limits at the report's confidence. Empty without a baseline.",
+        [
+            rows(sli(names.SLI_CHANGE, more=_ALL_SLIS)),
+            rows(sli(names.SLI_CHANGE_LOWER, more=_ALL_SLIS)),
+            rows(sli(names.SLI_CHANGE_UPPER, more=_ALL_SLIS)),
+            rows(sli(names.SLI_CHANGE_VERDICT, more=_ALL_SLIS)),
+        ],
+        unit="percentunit",
+    )
+    shown = {
+        "sli": "SLI",
+        "Value #A": "Change",
+        "Value #B": "At least",
+        "Value #C": "At most",
+        "Value #D": "Verdict",
+    }
+    columns(panel, shown, sort="sli")
+    return panel.override_by_name("Verdict", properties(background(COMPARED)))
+
+
+def _change() -> timeseries.Panel:
+    return lines(
+        "Change over time",
+        "The difference to the baseline so far, as a share of it. It settles as requests come in.",
+        [line(finite(sli(names.SLI_CHANGE, more=_ALL_SLIS)), "{{sli}}")],
+        unit="percentunit",
+    )
 
 
 def _consequences() -> Sequence[tuple[Panel, int]]:

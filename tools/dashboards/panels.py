@@ -40,6 +40,12 @@ STATUS: Final[Words] = {
 SURE: Final[Words] = {"1": ("certain", "green"), "0": ("uncertain", "orange")}
 MEASURED: Final[Words] = {"0": ("measured", "green"), "1": ("no data", "orange")}
 
+COMPARED: Final[Words] = {
+    "1": ("better", "green"),
+    "0": ("cannot tell", "text"),
+    "-1": ("worse", "red"),
+}
+
 
 def properties(given: Properties) -> list[models.DynamicConfigValue]:
     """Settings of an override."""

@@ -239,6 +239,8 @@ def _share_a_bucket(one: Estimate, other: Estimate) -> bool:
 def _unusable(window: CountedWindow) -> str | None:
     """Why the counts are not those of the load."""
     counts = window.counts
+    if not counts.instances:
+        return "the selector matched no series in its window"
     if foreign := foreign_counts(counts):
         return foreign
     return None if window.end is None else missing_counts(counts, window.start, window.end)
