@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from document import publish
 
 from sloscore.core.compare import (
     Difference,
@@ -37,9 +38,6 @@ CHANGES = (0.1, 0.25, 0.5)
 SIZES = ((20, 20), (100, 100), (1000, 1000), (10000, 10000), (100, 5000))
 SECONDS = 60.0
 TOKENS = 200.0
-BEGIN, END = "<!-- table: baseline -->", "<!-- end of table -->"
-
-Draw = Callable[[np.random.Generator, int, float], np.ndarray]
 
 
 def latencies(chance: np.random.Generator, count: int, factor: float) -> np.ndarray:
@@ -158,14 +156,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=4000, help="pairs of windows a cell")
     parser.add_argument("--write", type=Path, help="document whose table to replace")
     options = parser.parse_args()
-    lines = []
-    for line in table(options.runs):
-        print(line, flush=True)
-        lines.append(line)
-    if options.write:
-        text = options.write.read_text()
-        head, tail = text.split(BEGIN)[0], text.split(END)[1]
-        options.write.write_text("\n".join([head + BEGIN, *lines, END + tail]))
+    publish(table(options.runs), "baseline", options.write)
 
 
 if __name__ == "__main__":
