@@ -47,12 +47,13 @@ async def test_a_task_is_answered_with_every_default_in_its_place(api: Api) -> N
     assert answer["written"] is None
     assert answer["warnings"] == []
     slo = answer["task"]["slo"]
-    assert slo["steepness"] == 0.1
+    assert (slo["penalty"], slo["steepness"]) == ("exponential", 0.1)
     assert slo["latency"]["p50"] == {
         "threshold": 2.0,
         "weight": 1.0,
         "hard_fail": False,
         "fail_ratio": 0.5,
+        "penalty": None,
     }
     assert answer["task"]["optimization"]["objective"] == "minimize_latency"
 
@@ -191,11 +192,15 @@ async def test_curves_have_the_limits_and_the_penalties_of_the_contract(api: Api
     assert points[6.0] == pytest.approx(2 * math.exp(0.2 / 0.1))
 
 
-async def test_a_point_of_a_curve_is_what_the_service_scores_there(api: Api) -> None:
-    for curve in (await api.post(CURVES, {"slo": SLO})).json["curves"]:
+@pytest.mark.parametrize("penalty", ["exponential", {"function": "polynomial", "degree": 3}])
+async def test_a_point_of_a_curve_is_what_the_service_scores_there(
+    api: Api, penalty: object
+) -> None:
+    slo = {**SLO, "penalty": penalty}
+    for curve in (await api.post(CURVES, {"slo": slo})).json["curves"]:
         for point in curve["points"][::7]:
             values = {curve["sli"]: point["value"]}
-            body = {"slo": SLO, "base_score": 1.0, "values": values}
+            body = {"slo": slo, "base_score": 1.0, "values": values}
             slis = (await api.post("/api/v1/score", body)).json["slis"]
             (scored,) = [one for one in slis if one["sli"] == curve["sli"]]
             assert scored["penalty"] == point["penalty"]
