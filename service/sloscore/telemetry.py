@@ -1,10 +1,23 @@
 """What the service counts of itself."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from sloscore import __version__, conventions
 
 _EVALUATION_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+
+@dataclass(frozen=True, slots=True)
+class QueryTally:
+    """Queries of a kind: how many there were, and how many failed by kind of error."""
+
+    kind: str
+    queries: int
+    errors: Mapping[str, int]
+    mean_seconds: float | None
 
 
 class Telemetry:
@@ -67,3 +80,34 @@ class Telemetry:
         self._query_duration.labels(kind).observe(seconds)
         if error is not None:
             self._query_errors.labels(kind, error).inc()
+
+    @property
+    def last_evaluation_time(self) -> float | None:
+        """Unix time at which the last round of evaluations began, None before the first."""
+        (family,) = self.last_evaluation.collect()
+        return family.samples[0].value or None
+
+    def failed_evaluations(self) -> dict[str, int]:
+        """Evaluations that failed, by the kind of error."""
+        return {labels["kind"]: int(n) for labels, n in _totals(self.evaluation_errors)}
+
+    def query_tallies(self) -> tuple[QueryTally, ...]:
+        """What was asked of the metric sources, by kind."""
+        errors: dict[str, dict[str, int]] = {}
+        for labels, count in _totals(self._query_errors):
+            errors.setdefault(labels["kind"], {})[labels["error"]] = int(count)
+        (durations,) = self._query_duration.collect()
+        seconds = {
+            sample.labels["kind"]: sample.value
+            for sample in durations.samples
+            if sample.name.endswith("_sum")
+        }
+        return tuple(
+            QueryTally(kind, int(n), errors.get(kind, {}), seconds[kind] / n if n else None)
+            for kind, n in sorted((labels["kind"], n) for labels, n in _totals(self._queries))
+        )
+
+
+def _totals(counter: Counter) -> list[tuple[Mapping[str, str], float]]:
+    (family,) = counter.collect()
+    return [(one.labels, one.value) for one in family.samples if one.name.endswith("_total")]

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -20,6 +21,11 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+PHONE: Mapping[str, object] = {
+    "viewport": {"width": 360, "height": 740},
+    "is_mobile": True,
+    "has_touch": True,
+}
 # Reported as an error of the console, which fails the test.
 TELL_VIOLATIONS = """
 addEventListener("securitypolicyviolation", (event) =>

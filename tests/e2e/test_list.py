@@ -3,22 +3,15 @@
 import csv
 import json
 import re
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 from playwright.async_api import Locator, Page, expect
-from tests.e2e.browser import Watch
+from tests.e2e.browser import PHONE, Watch
 from tests.e2e.conftest import Open
 from tests.e2e.site import HOSTILE, Site
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
-
-PHONE: Mapping[str, object] = {
-    "viewport": {"width": 360, "height": 740},
-    "is_mobile": True,
-    "has_touch": True,
-}
 
 
 def row(page: Page, name: str) -> Locator:
@@ -176,13 +169,13 @@ async def test_a_service_that_is_gone_is_told_and_found_again(
     await expect(status).to_have_text("")
 
 
-@pytest.mark.parametrize("path", ["/", "/experiments/exp-hard", "/experiments/exp-live"])
+@pytest.mark.parametrize("path", ["/", "/experiments/exp-hard", "/status"])
 async def test_a_phone_shows_all_without_scrolling_sideways(open_page: Open, path: str) -> None:
     page = await open_page(path, **PHONE)
     width = await page.evaluate("document.scrollingElement.scrollWidth")
     assert width == 360
     badge = page.get_by_role("button", name="SLO: hard violation").first
-    if path != "/experiments/exp-live":
+    if path != "/status":
         await badge.tap()
         tip = page.get_by_role("tooltip").first
         await expect(tip).to_be_visible()

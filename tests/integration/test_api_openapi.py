@@ -36,11 +36,11 @@ pytest_plugins = ["tests.integration.service_fixtures"]
 DOCUMENT = openapi_document()
 # The document itself, and what browsers get.
 BESIDE = {("get", path) for path in (
-    "/openapi.json", "/", "/experiments/{id}", "/experiments.csv", "/experiments.json", "/new",
+    "/openapi.json", "/", "/experiments/{id}", "/experiments.csv", "/experiments.json", "/new", "/status",
     "/static/{file}", "/runbooks/{page}",
 )}  # fmt: skip
 ONE, TWO, NOBODY = (f"{EXPERIMENTS}/{name}" for name in ("one", "two", "nobody"))
-SCORE, TASKS = "/api/v1/score", "/api/v1/tasks"
+SCORE, TASKS, STATUS = "/api/v1/score", "/api/v1/tasks", "/api/v1/status"
 TOKEN = "a token of the tests"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 FOREIGN = {**BEARER, "Origin": "https://elsewhere.example"}
@@ -203,7 +203,13 @@ async def test_every_documented_answer_is_given_and_fits_its_schema(
             await read.post_bad_bodies(f"/api/v1/{path}")
         for path in (f"{EXPERIMENTS}?limit=1", f"{EXPERIMENTS}?limit=0"):
             await read.get(path)
-        for path in (f"{TASKS}/chat", f"{TASKS}/chat?unknown=1", f"{TASKS}/nobody"):
+        for path in (
+            STATUS,
+            f"{STATUS}?unknown=1",
+            f"{TASKS}/chat",
+            f"{TASKS}/chat?unknown=1",
+            f"{TASKS}/nobody",
+        ):
             await read.get(path)
         for path in ("/metrics", "/-/healthy", "/-/ready"):
             await read.get(path)

@@ -4,7 +4,7 @@ import asyncio
 
 from aiohttp import web
 
-from sloscore.api import counts, drafts, experiments, runbook, scores, status
+from sloscore.api import counts, drafts, experiments, overview, runbook, scores, status
 from sloscore.api.auth import require_token
 from sloscore.api.browsers import refuse_other_sites
 from sloscore.api.context import CONTEXT, Context
@@ -44,6 +44,7 @@ def make_app(context: Context, token: str | None) -> web.Application:
             *ROUTES,
             web.get(RUNBOOKS_PATH + "/{page}", runbook.show),
             web.get("/openapi.json", status.openapi),
+            web.get("/api/v1/status", overview.show),
             web.get("/metrics", status.metrics),
             web.get("/-/healthy", status.healthy),
             web.get("/-/ready", status.ready),

@@ -15,7 +15,7 @@ from sloscore.telemetry import Telemetry
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The parts of a running service; ``clock`` gives Unix seconds."""
+    """The parts of a running service; ``clock`` gives Unix seconds, ``started_at`` is one of them."""
 
     settings: Settings
     store: ExperimentStore
@@ -24,6 +24,7 @@ class Context:
     evaluator: Evaluator
     telemetry: Telemetry
     clock: Callable[[], float]
+    started_at: float
 
 
 CONTEXT = web.AppKey("context", Context)

@@ -23,6 +23,7 @@ from sloscore.wire import (
     Report,
     RulesRequest,
     ScoreRequest,
+    StatusDocument,
     TaskCheck,
     TaskDocument,
 )
@@ -114,6 +115,10 @@ _OPERATIONS = (
     _Operation(
         "get", "/api/v1/tasks/{task}", "showTask", "Ranking and violation budget of a task",
         TaskDocument, parameters=(_TASK,), problems=(404, 422),
+    ),
+    _Operation(
+        "get", "/api/v1/status", "showStatus", "Sources, errors, settings and what is followed",
+        StatusDocument, problems=(422,),
     ),
     _Operation("get", "/metrics", "metrics", "Gauges for Prometheus", "text/plain"),
     _Operation("get", "/-/healthy", "healthy", "The process answers", "text/plain"),

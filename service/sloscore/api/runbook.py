@@ -16,6 +16,11 @@ async def show(request: web.Request) -> web.Response:
     return web.Response(text=text, content_type="text/plain")
 
 
+def names() -> list[str]:
+    """The names of all pages."""
+    return sorted(_pages())
+
+
 @cache
 def _pages() -> dict[str, str]:
     folder = resources.files("sloscore.api").joinpath("runbooks")

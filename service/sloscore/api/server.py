@@ -59,7 +59,7 @@ async def running_service(
         await evaluator.resume()
         loop_task = asyncio.create_task(evaluator.run())
         stack.push_async_callback(_cancel, loop_task)
-        context = Context(settings, store, source, board, evaluator, telemetry, clock)
+        context = Context(settings, store, source, board, evaluator, telemetry, clock, clock())
         runner = web.AppRunner(
             make_app(context, token),
             access_log=None,

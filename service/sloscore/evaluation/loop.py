@@ -12,7 +12,7 @@ import structlog
 from sloscore.errors import SloscoreError, SourceError, StoreError
 from sloscore.evaluation.baselines import Baselines
 from sloscore.evaluation.board import Board
-from sloscore.evaluation.plan import plan_of
+from sloscore.evaluation.plan import Plan, plan_of
 from sloscore.evaluation.report import report_failure
 from sloscore.evaluation.settle import FINAL_STATE, Settled, settle
 from sloscore.evaluation.tick import INTERNAL, Live, batches, broken, evaluate, report_outage
@@ -55,6 +55,11 @@ class Evaluator:
         self._tasks: set[asyncio.Task[None]] = set()
         # Whose trace is in the log already.
         self._broken: set[str] = set()
+
+    @property
+    def plans(self) -> tuple[Plan, ...]:
+        """The plans of the running experiments, in the order in which they were taken up."""
+        return tuple(live.plan for live in self._running.values())
 
     async def resume(self) -> None:
         """Take up the live experiments of the store, and show the recently ended ones again."""

@@ -25,6 +25,7 @@ from sloscore.wire.drafts import (
     TaskCheck,
 )
 from sloscore.wire.requests import Abort, Finish, Registration, ScoreRequest, Scraping, TimeRange
+from sloscore.wire.status import Followed, QueryTally, StatusDocument
 from sloscore.wire.values import (
     Base,
     Document,
@@ -55,9 +56,11 @@ __all__ = [
     "ExperimentPage",
     "FieldProblem",
     "Finish",
+    "Followed",
     "HistogramCounts",
     "Number",
     "Problem",
+    "QueryTally",
     "Registration",
     "Report",
     "RulesRequest",
@@ -65,6 +68,7 @@ __all__ = [
     "Scraping",
     "SliChange",
     "SliReport",
+    "StatusDocument",
     "TargetUrl",
     "TaskCheck",
     "TaskDocument",

@@ -4,7 +4,7 @@ from typing import Final
 
 from aiohttp import web
 
-from sloscore.api.page import experiment, experiments, files, new, static_files
+from sloscore.api.page import experiment, experiments, files, new, static_files, status
 from sloscore.api.page.people import for_people
 
 ROUTES: Final = (
@@ -13,5 +13,6 @@ ROUTES: Final = (
     web.get("/experiments.json", files.send_json, allow_head=False),
     web.get("/experiments/{id}", for_people(experiment.show)),
     web.get("/new", new.show),
+    web.get("/status", for_people(status.show)),
     web.get("/static/{file}", static_files.show),
 )
