@@ -19,16 +19,20 @@ from sloscore.simulate.server import SimulatedServer
 # off ends it with 0: what it makes of a signal is no success of the load.
 LOAD = """
 import os, signal, sys, time
+def say(what):
+    # One write, so that the lines of two processes stay apart.
+    os.write(1, f"{{what}}\\n".encode())
 def tell(number, _):
-    print(signal.Signals(number).name, flush=True)
+    say(signal.Signals(number).name)
     if number != {shrugs_off}:
         sys.exit(0)
 for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
     signal.signal(number, tell)
-print(os.getpid(), flush=True)
+say(os.getpid())
 while True:
     time.sleep(60)
 """
+STOP = {"action": "stop", "reason": "Enough is known.", "confidence": 1.0}
 
 
 @pytest.fixture
@@ -106,14 +110,27 @@ async def test_advice_to_stop_ends_a_command_that_shrugs_it_off(
     options = ("--stop-early", "--grace", "1s")
     async with running(*arguments(fake, slo, *options), *load(signal.SIGTERM)) as process:
         pid = int(await process.line())
-        stop = {"action": "stop", "reason": "Enough is known.", "confidence": 1.0}
-        fake.will_report("one", decision=stop, status="FAILED", slo_violation=True)
+        fake.will_report("one", decision=STOP, status="FAILED", slo_violation=True)
         ended = await process.end()
     assert ended.code == 2
     assert ended.out.startswith("SIGTERM\n{")
     assert "sloscore: ending the load: Enough is known.\n" in ended.err
     assert fake.states == {"one": "finished"}
     assert await left_of(pid) == []
+
+
+async def test_advice_to_stop_on_a_terminal_ends_all_that_a_script_has_started(
+    fake: FakeService, slo: str
+) -> None:
+    script = ["sh", "-c", '"$@" & "$@"', "sh", *load()]
+    async with running(*arguments(fake, slo, "--stop-early"), *script, in_terminal=True) as process:
+        assert await process.line() == "sloscore: experiment one runs\r"
+        pids = [int(await process.line()), int(await process.line())]
+        fake.will_report("one", decision=STOP)
+        ended = await process.end()
+    assert ended.code == 0
+    assert ended.out.count("SIGTERM") == 2
+    await all_gone(*pids)
 
 
 async def test_a_service_that_is_away_for_a_while_is_told_of_once_and_ends_no_load(

@@ -7,6 +7,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
 from typing import Any, Final, Self
 
@@ -105,21 +106,27 @@ def run_command(
 class _Running:
     """A command with this process's own stdin, stdout and stderr.
 
-    Signals go to all of its processes. On a terminal they are in the foreground with this one:
-    there Ctrl-C reaches them all by itself, and other signals go to the command alone.
+    Its processes are a group of their own, which signals go to. On a terminal they stay in the
+    foreground with this one: there Ctrl-C reaches all of them by itself, and the other signals go
+    to the command and its descendants (the command alone, where there is no /proc).
     """
 
     def __init__(self, words: Sequence[str]) -> None:
         self._is_apart = not os.isatty(0)
         group = 0 if self._is_apart else None
         self._process = subprocess.Popen(words, process_group=group)  # noqa: S603  what the user asked for
+        self._told: set[int] = set()
 
     def send(self, number: int) -> None:
         """Pass a signal on."""
         if self._is_apart:
-            self._reaches_group(number)
+            _reaches(os.killpg, self._process.pid, number)
         elif number != signal.SIGINT:
-            self._process.send_signal(number)
+            # Those that were told before may have lost the parent that leads to them.
+            if self._process.poll() is None:
+                self._told.update(_with_descendants(self._process.pid))
+            for pid in self._told:
+                _reaches(os.kill, pid, number)
 
     def lasts(self, seconds: float, signals: Signals) -> bool:
         """Whether it still runs in ``seconds``, or when a signal comes."""
@@ -145,11 +152,30 @@ class _Running:
         return self._process.wait()
 
     def _is_alive(self) -> bool:
-        return self._process.poll() is None or (self._is_apart and self._reaches_group(0))
+        if self._process.poll() is None:
+            return True
+        if self._is_apart:
+            return _reaches(os.killpg, self._process.pid, 0)
+        return any(_reaches(os.kill, pid, 0) for pid in self._told)
 
-    def _reaches_group(self, number: int) -> bool:
-        try:
-            os.killpg(self._process.pid, number)
-        except (ProcessLookupError, PermissionError):
-            return False
-        return True
+
+def _reaches(kill: Callable[[int, int], None], pid: int, number: int) -> bool:
+    try:
+        kill(pid, number)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True
+
+
+def _with_descendants(pid: int) -> list[int]:
+    children: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        # A process may end while it is read.
+        with contextlib.suppress(OSError):
+            # "17 (name) S 16 ...": the parent is the second after the name, which may hold anything.
+            parent = int(stat.read_text(errors="replace").rpartition(")")[2].split()[1])
+            children.setdefault(parent, []).append(int(stat.parent.name))
+    found = [pid]
+    for one in found:
+        found += children.get(one, [])
+    return found
