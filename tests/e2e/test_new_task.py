@@ -100,6 +100,29 @@ async def test_every_change_redraws_the_curve_and_scores_the_example(form: Page)
     }
 
 
+async def test_the_penalty_function_shapes_the_curves(form: Page, watch: Watch) -> None:
+    watch.allowed.append(REFUSED)
+    function, drawn = form.get_by_label("Penalty function"), limit(form, "P90").get_by_role("img")
+    degree, points = form.get_by_label("Degree"), form.get_by_label("Points")
+    await function.select_option("linear")
+    await expect(drawn).to_have_accessible_name(re.compile("rising past it, 4 at the hard limit"))
+    assert (await task_in(form))["slo"]["penalty"] == "linear"
+    await expect(degree).to_be_hidden()
+    await function.select_option("polynomial")
+    await degree.fill("3")
+    await expect(drawn).to_have_accessible_name(re.compile("16 at the hard limit"))
+    assert (await task_in(form))["slo"]["penalty"] == {"function": "polynomial", "degree": 3}
+    await function.select_option("piecewise")
+    await points.fill("0.1: 4\n0.05: 1")
+    await expect(points).to_have_accessible_description(re.compile("must ascend"))
+    await points.fill("0: 0.5\n0.2: 5")
+    await expect(drawn).to_have_accessible_name(re.compile("1 or more past it, 10 at the hard"))
+    await function.select_option("not given: exponential")
+    await expect(drawn).to_have_accessible_name(P90_TOLD)
+    await expect(points).to_be_hidden()
+    assert "penalty" not in (await task_in(form))["slo"]
+
+
 async def test_what_is_switched_off_is_left_out_and_comes_back_as_it_was(form: Page) -> None:
     await limit(form, "TTFT").get_by_label("Weight").fill("7")
     use = limit(form, "TTFT").get_by_role("checkbox", name="TTFT")
@@ -162,6 +185,7 @@ async def test_an_imported_task_keeps_all_that_the_form_does_not_show(form: Page
         "throughput": {"threshold": 100.0},
         "violation_budget": {"share": 0.1},
         "warmup": "30s",
+        "penalty": "polynomial",
     }
     await open_import(form)
     await import_text(form, json.dumps(task))
@@ -169,13 +193,19 @@ async def test_an_imported_task_keeps_all_that_the_form_does_not_show(form: Page
     assert await task_in(form) == task
     shown = "".join((await output(form, "Task").input_value()).split())
     assert "[0.5,1000.0,12345678901234567890]" in shown
+    switch = form.get_by_role("switch", name="Score against SLOs")
+    await switch.uncheck()
+    await switch.check()
+    assert await task_in(form) == task
     for name in ("P99.9 of latency", "P95 of TTFT", "throughput"):
         await expect(limit(form, name)).to_be_visible()
     await expect(limit(form, "P50").get_by_role("checkbox", name="P50")).not_to_be_checked()
     await expect(limit(form, "P90").get_by_label("Weight")).to_have_attribute("placeholder", "1")
     await expect(limit(form, "throughput")).to_contain_text("Threshold (tokens/s)")
     await limit(form, "throughput").get_by_label("Threshold").fill("120.5")
+    await form.get_by_label("Degree").fill("4")
     task["slo"]["throughput"]["threshold"] = 120.5
+    task["slo"]["penalty"] = {"function": "polynomial", "degree": 4}
     assert await task_in(form) == task
 
 
@@ -250,7 +280,8 @@ async def test_the_button_and_the_call_register_the_same_experiment(
     await expect(experiment).to_have_accessible_description(re.compile("^must match"))
     await experiment.fill("from-the-form")
     await experiment.press("Enter")
-    await expect(form.get_by_role("link", name="from-the-form")).to_be_visible()
+    link = form.get_by_role("link", name="from-the-form")
+    await expect(link).to_have_attribute("href", site.url("/experiments/from-the-form"))
     stored = await site.api.show("from-the-form")
     assert (stored["task"], stored["state"]) == (name, "running")
     assert await form.locator("main img, main script").count() == 0

@@ -192,6 +192,16 @@ async def test_curves_have_the_limits_and_the_penalties_of_the_contract(api: Api
     assert points[6.0] == pytest.approx(2 * math.exp(0.2 / 0.1))
 
 
+async def test_a_curve_is_that_of_the_limit_s_own_penalty_function(api: Api) -> None:
+    own = {"function": "piecewise", "points": [[0.1, 1.0], [0.2, 5.0]]}
+    slo = {**SLO, "penalty": "linear", "ttft": {"threshold": 1.0, "weight": 3.0, "penalty": own}}
+    curves = {one["sli"]: one for one in (await api.post(CURVES, {"slo": slo})).json["curves"]}
+    linear = {point["value"]: point["penalty"] for point in curves["latency_p90"]["points"]}
+    assert linear[6.0] == pytest.approx(2 * 0.2 / 0.1)
+    piecewise = {point["value"]: point["penalty"] for point in curves["ttft"]["points"]}
+    assert piecewise[1.1] == pytest.approx(3.0)
+
+
 @pytest.mark.parametrize("penalty", ["exponential", {"function": "polynomial", "degree": 3}])
 async def test_a_point_of_a_curve_is_what_the_service_scores_there(
     api: Api, penalty: object

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sloscore.core.curve import Piecewise
 from sloscore.core.drawing import drawn_values, reached_limit
 from sloscore.core.penalty import Slo, is_violated, penalty
 from sloscore.core.verdict import Verdict, verdict_at
@@ -66,6 +67,15 @@ def test_a_curve_ends_a_quarter_past_its_hard_limit(
     assert drawn_values(slo)[-1] == pytest.approx(last)
     if limit is not None and limit <= last:
         assert reached_limit(slo) in drawn_values(slo)
+
+
+def test_the_corners_of_a_piecewise_penalty_are_drawn_where_they_are() -> None:
+    curve = Piecewise(((0.0, 1.0), (0.033, 2.0), (0.2, 5.0), (9.0, 6.0)))
+    values = drawn_values(Slo(2.0, curve=curve))
+    assert {2.0 * 1.033, 2.0 * 1.2} <= set(values)
+    assert values[-1] == pytest.approx(3.25)
+    below = drawn_values(Slo(2.0, curve=curve, is_minimum=True))
+    assert 2.0 * (1 - 0.033) in below
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import math
 
+from sloscore.core.curve import Piecewise
 from sloscore.core.penalty import DEFAULT_FAIL_RATIO, Slo, hard_limit
 
 _STEPS = 60
@@ -20,8 +21,8 @@ def reached_limit(slo: Slo) -> float | None:
 def drawn_values(slo: Slo) -> tuple[float, ...]:
     """Values of the SLI from well within the limit to past its hard limit, in its unit, ascending.
 
-    The threshold and the hard limit are among them, and the next value past the threshold: there
-    a penalty jumps from 0 to its least.
+    The threshold and the hard limit are among them, the corners of a piecewise penalty, and the
+    next value past the threshold: there a penalty jumps from 0 to its least.
     """
     ratio = slo.fail_ratio if slo.hard_fail else DEFAULT_FAIL_RATIO
     last = min(max(ratio, _LEAST_RATIO), _LARGEST_RATIO) * (1 + _MARGIN)
@@ -30,7 +31,9 @@ def drawn_values(slo: Slo) -> tuple[float, ...]:
         # No value is further below a minimum than 0.
         last = min(last, 1.0)
     worse = -1 if slo.is_minimum else 1
-    ratios = (first + (last - first) * step / _STEPS for step in range(_STEPS + 1))
+    ratios = [first + (last - first) * step / _STEPS for step in range(_STEPS + 1)]
+    if isinstance(slo.curve, Piecewise):
+        ratios += [piece.start for piece in slo.curve.pieces if piece.start < last]
     values = {slo.threshold * (1 + worse * ratio) for ratio in ratios}
     values |= {slo.threshold, math.nextafter(slo.threshold, worse * math.inf)}
     limit = reached_limit(slo)

@@ -4,8 +4,10 @@ from aiohttp import web
 
 from sloscore.api.context import CONTEXT
 from sloscore.api.page.layout import show_page
+from sloscore.core.curve import DEFAULT_DEGREE, PenaltyFunction
 from sloscore.core.objective import Objective
 from sloscore.spec.preset import preset_names
+from sloscore.spec.slo import SloSpec
 
 
 async def show(request: web.Request) -> web.Response:
@@ -16,5 +18,8 @@ async def show(request: web.Request) -> web.Response:
         "new.html",
         objectives=list(Objective),
         servers=preset_names(),
+        functions=list(PenaltyFunction),
+        default_degree=DEFAULT_DEGREE,
+        default_function=SloSpec.model_fields["penalty"].default,
         needs_token=auth.token is not None or auth.token_file is not None,
     )

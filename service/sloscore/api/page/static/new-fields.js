@@ -14,12 +14,13 @@ const KINDS = {
   check: { get: (control) => control.checked, set: (control, value) => (control.checked = value === true) },
   choice: { get: (control) => control.value || undefined, set: choose },
   labels: { get: (control) => labelsOf(control.value), set: (control, value) => (control.value = linesOf(value)) },
+  pairs: { get: (control) => pairsOf(control.value), set: (control, value) => (control.value = linesOfPairs(value)) },
 };
 
-function kindOf(control) {
+function kindOf(control, { kind }) {
+  if (kind !== undefined) return KINDS[kind];
   if (control.type === "checkbox") return KINDS.check;
   if (control.tagName === "SELECT") return KINDS.choice;
-  if (control.tagName === "TEXTAREA") return KINDS.labels;
   return control.inputMode === "decimal" ? KINDS.number : KINDS.text;
 }
 
@@ -37,6 +38,13 @@ function labelsOf(text) {
     return [label.trim(), value.join("=").trim()];
   });
   return pairs.length > 0 ? Object.fromEntries(pairs) : undefined;
+}
+
+const pairsOf = (text) => text.split("\n").filter((line) => line.trim() !== "").map((line) => line.split(":").map(valueOf));
+
+function linesOfPairs(value) {
+  const lines = Array.isArray(value) ? value : [];
+  return lines.map((pair) => (Array.isArray(pair) ? pair.map(textOf).join(": ") : textOf(pair))).join("\n");
 }
 
 const linesOf = (labels) => Object.entries(labels ?? {}).map(([label, value]) => `${label}=${textOf(value)}`).join("\n");
@@ -116,7 +124,7 @@ export class Fields {
   /** Bind one field to a place, whatever it says itself. */
   bindField(box, place) {
     const control = box.querySelector("input, select, textarea");
-    const kind = kindOf(control);
+    const kind = kindOf(control, box.dataset);
     this.#fields.push({ control, place, kind });
     this.spot(box, place, control);
     control.addEventListener("input", () => {

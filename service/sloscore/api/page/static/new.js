@@ -3,6 +3,7 @@
 import { ask, element, ProblemError, root } from "./common.js";
 import { Fields } from "./new-fields.js";
 import { Limits } from "./new-limits.js";
+import { Penalty } from "./new-penalty.js";
 import { callOf, scoreOf, serve, show } from "./new-results.js";
 import { FIRST_TASK, FIRST_VALUES, fileOf, limitsIn, nameOf, parseExactly, read, sliOf } from "./new-task.js";
 
@@ -15,11 +16,12 @@ const needsToken = document.querySelector("[data-place=token]") !== null;
 const draft = { task: structuredClone(FIRST_TASK) };
 const example = { base_score: 2.5, values: { ...FIRST_VALUES } };
 const registration = { id: "trial-1" };
-let droppedSlo = FIRST_TASK.slo;
+let droppedSlo = structuredClone(FIRST_TASK.slo);
 
 const fields = new Fields(draft, changed);
 const exampleFields = new Fields(example, changed);
 const registerFields = new Fields(registration, changed);
+const penalty = new Penalty(at("penalty"), fields, changed);
 const limits = new Limits(at("limits"), at("limit"), fields, () => (showExample(), changed()));
 
 /** Another task, or another set of limits: make what depends on that anew. */
@@ -57,7 +59,9 @@ let asking = new AbortController();
 
 /** Show at once what needs no asking, and ask for the rest once nothing changes any more. */
 function changed() {
+  asking.abort();
   at("slo").hidden = !isScored();
+  penalty.follow();
   limits.follow();
   show(at("json"), fileOf(draft.task));
   show(at("call"), callOf(bodyOf(registration), needsToken));
@@ -70,7 +74,6 @@ function bodyOf({ id, target }) {
 }
 
 async function refresh() {
-  asking.abort();
   asking = new AbortController();
   const { signal } = asking;
   try {
@@ -148,7 +151,7 @@ function list(box, sentences) {
 
 at("scored").addEventListener("change", () => {
   if (at("scored").checked) {
-    draft.task.slo = structuredClone(droppedSlo);
+    draft.task.slo = droppedSlo;
   } else {
     droppedSlo = draft.task.slo;
     delete draft.task.slo;
@@ -156,7 +159,7 @@ at("scored").addEventListener("change", () => {
   showTask();
 });
 
-at("rules").addEventListener("toggle", () => at("rules").open && refresh());
+at("rules").addEventListener("toggle", () => at("rules").open && changed());
 
 at("import").querySelector("button").addEventListener("click", async () => {
   const box = at("import");
@@ -170,7 +173,7 @@ at("import").querySelector("button").addEventListener("click", async () => {
   list(box.querySelector("ul"), problem?.errors ?? []);
   if (answer === null) return undefined;
   draft.task = answer.written;
-  droppedSlo = draft.task.slo ?? FIRST_TASK.slo;
+  droppedSlo = draft.task.slo ?? structuredClone(FIRST_TASK.slo);
   said.textContent = `Imported ${name}.`;
   return showTask();
 });
