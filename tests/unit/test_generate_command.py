@@ -99,6 +99,22 @@ def test_metrics_of_its_own_need_no_server(tmp_path: Path) -> None:
     assert 'mine_seconds_bucket{job="vllm",le="+Inf"}[5m]' in done.stdout
 
 
+def test_a_server_of_tokens_alone_has_no_requests_to_count(tmp_path: Path) -> None:
+    task = written(
+        tmp_path,
+        server=None,
+        metrics={"tokens_out": {"names": ["mine_tokens_total"], "unit": "tokens"}},
+        optimization={"objective": "maximize_throughput"},
+        slo={"throughput": {"threshold": 10.0}},
+    )
+    (group, *_) = yaml.safe_load(run(task).stdout)["groups"]
+    recorded = {rule["record"]: rule["expr"] for rule in group["rules"]}
+    assert recorded["task:sloscore_requests:increase_5m"] == "vector(0)\n"
+    rate = 'sum(increase(mine_tokens_total{job="vllm"}[5m]))'
+    value = recorded["task_sli:sloscore_throughput_tokens_per_second:rate_5m"]
+    assert value == f"{rate} / 300\n>= 0\nand\n(\n  {rate} > 0\n)\n"
+
+
 def test_the_output_is_written_to_a_file_and_nothing_else_is_said(tmp_path: Path) -> None:
     task, path = written(tmp_path), tmp_path / "rules.yml"
     shown = run(task).stdout

@@ -77,7 +77,8 @@ def value_of(deployment: Deployment, indicator: Indicator, window: Span) -> str:
 
 def requests_in(deployment: Deployment, window: Span) -> str:
     """Requests that finished in the window, 0 where there are no series."""
-    return f"{_most(Counts(deployment.selector, window), deployment.counted)}\nor\nvector(0)"
+    seen = _most(Counts(deployment.selector, window), deployment.counted)
+    return either((*seen, "vector(0)"))
 
 
 def _quantile(counts: Counts, indicator: Indicator, q: float) -> str:
@@ -106,17 +107,17 @@ def _mean(counts: Counts, indicator: Indicator) -> str:
 def _throughput(counts: Counts, tokens: Family, counted: Sequence[Family], window: Span) -> str:
     """Tokens a second; none are no value where there were no requests, either."""
     total = counts.total(tokens)
-    served = f"{total} > 0\nor\n{_most(counts, counted)} > 0"
+    served = either(f"{any_of_it} > 0" for any_of_it in (total, *_most(counts, counted)))
     rate = f"{total} / {plain(window.seconds)}\n{_IS_NUMBER}"
     return f"{rate}\nand\n(\n{indented(served)}\n)"
 
 
-def _most(counts: Counts, families: Sequence[Family]) -> str:
-    """The largest count of the families that there is."""
-    most, *others = (counts.requests(family) for family in families)
-    for other in others:
-        most = f"({most} > {other} or {other} or {most})"
-    return most
+def _most(counts: Counts, families: Sequence[Family]) -> tuple[str, ...]:
+    """The largest count of the families that there is; nothing where there are none."""
+    most = ""
+    for seen in map(counts.requests, families):
+        most = f"({most} > {seen} or {seen} or {most})" if most else seen
+    return (most,) if most else ()
 
 
 def _series(name: str, matchers: Sequence[str]) -> str:
