@@ -12,15 +12,20 @@ LABEL_SLI: Final = "sli"
 EXPERIMENT_LABELS: Final = (LABEL_TASK, LABEL_EXPERIMENT)
 SLI_LABELS: Final = (LABEL_TASK, LABEL_EXPERIMENT, LABEL_SLI)
 
-# Service level indicators: one series an SLI of a live or recently finished experiment
-SLI_VALUE: Final = "sloscore_sli_value_seconds"
-SLI_LOWER: Final = "sloscore_sli_lower_seconds"
-SLI_UPPER: Final = "sloscore_sli_upper_seconds"
-SLI_THRESHOLD: Final = "sloscore_sli_threshold_seconds"
-SLI_VALUE_TOKENS: Final = "sloscore_sli_value_tokens_per_second"
-SLI_LOWER_TOKENS: Final = "sloscore_sli_lower_tokens_per_second"
-SLI_UPPER_TOKENS: Final = "sloscore_sli_upper_tokens_per_second"
-SLI_THRESHOLD_TOKENS: Final = "sloscore_sli_threshold_tokens_per_second"
+# Units of SLIs, as names of metrics have them
+UNIT_NAMES: Final[Mapping[str, str]] = {
+    "s": "seconds",
+    "tokens/s": "tokens_per_second",
+    "tokens/s/GPU": "tokens_per_second_per_gpu",
+    "requests/s": "requests_per_second",
+}
+
+# Service level indicators: one series an SLI of a live or recently finished experiment; what is in
+# the SLI's own unit has a gauge for each unit
+SLI_VALUE: Final = "sloscore_sli_value_{unit}"
+SLI_LOWER: Final = "sloscore_sli_lower_{unit}"
+SLI_UPPER: Final = "sloscore_sli_upper_{unit}"
+SLI_THRESHOLD: Final = "sloscore_sli_threshold_{unit}"
 SLI_VIOLATION_RATIO: Final = "sloscore_sli_violation_ratio"
 SLI_PENALTY: Final = "sloscore_sli_penalty"
 SLI_HARD_FAIL: Final = "sloscore_sli_hard_fail"

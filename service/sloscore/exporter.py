@@ -2,14 +2,13 @@
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from sloscore import conventions as names
 from sloscore.core.compare import Outcome
-from sloscore.core.objective import Signal
+from sloscore.core.sli import signal_of
 from sloscore.core.verdict import Verdict
 from sloscore.evaluation.board import Board
 from sloscore.evaluation.budget import budget_of_tally
@@ -17,22 +16,11 @@ from sloscore.experiments.model import State, TaskTally
 from sloscore.settings import Settings
 from sloscore.wire import Change, Comparison, Report, SliReport
 
-
-@dataclass(frozen=True, slots=True)
-class _SliGauge:
-    """A gauge of an SLI: its name in seconds, its name in tokens/s, the report's field."""
-
-    seconds: str
-    tokens: str
-    field: str
-    help: str
-
-
 _SLI_VALUES = (
-    _SliGauge(names.SLI_VALUE, names.SLI_VALUE_TOKENS, "value", "Measured value of the SLI."),
-    _SliGauge(names.SLI_LOWER, names.SLI_LOWER_TOKENS, "lower", "Lowest possible value."),
-    _SliGauge(names.SLI_UPPER, names.SLI_UPPER_TOKENS, "upper", "Highest possible value."),
-    _SliGauge(names.SLI_THRESHOLD, names.SLI_THRESHOLD_TOKENS, "threshold", "Limit of the SLO."),
+    (names.SLI_VALUE, "value", "Measured value of the SLI."),
+    (names.SLI_LOWER, "lower", "Lowest possible value."),
+    (names.SLI_UPPER, "upper", "Highest possible value."),
+    (names.SLI_THRESHOLD, "threshold", "Limit of the SLO."),
 )
 _SLI_NUMBERS = (
     (names.SLI_VIOLATION_RATIO, "violation_ratio", "Distance past the threshold as its share."),
@@ -197,10 +185,10 @@ def _add_experiment(families: dict[str, GaugeMetricFamily], report: Report, *, e
 
 def _add_sli(families: dict[str, GaugeMetricFamily], report: Report, sli: SliReport) -> None:
     labels = (report.task or "", report.experiment or "", sli.sli)
-    in_tokens = sli.sli == Signal.THROUGHPUT
-    for gauge in _SLI_VALUES:
-        name = gauge.tokens if in_tokens else gauge.seconds
-        _add(families, name, gauge.help, names.SLI_LABELS, labels, getattr(sli, gauge.field))
+    unit = names.UNIT_NAMES[signal_of(sli.sli).unit]
+    for template, field, text in _SLI_VALUES:
+        name = template.format(unit=unit)
+        _add(families, name, text, names.SLI_LABELS, labels, getattr(sli, field))
     for name, field, text in _SLI_NUMBERS:
         _add(families, name, text, names.SLI_LABELS, labels, getattr(sli, field))
     for name, verdict, text in _SLI_FLAGS:

@@ -131,7 +131,7 @@ def test_what_is_missing_is_no_data_and_ends_with_4(
         (["--value", "ttft=1", "--value", "ttft=2"], 2, "ttft is given twice"),
         ([], 2, "give one of --value with --base-score, --start with --end, or --target"),
         (["--base-score", "3", "--start", "1"], 2, "give one of --value with --base-score"),
-        (["--base-score", "3", "--server", "vllm"], 2, "--server belong to a window"),
+        (["--base-score", "3", "--server", "vllm"], 2, "--gpus belong to a window"),
         (["--base-score", "3", "--selector", "a=b"], 2, "belong to a window, not to --value"),
         (["--start", "1"], 2, "a window needs both --start and --end"),
         (["--start", "1", "--end", "2"], 1, "selector: missing"),

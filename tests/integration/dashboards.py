@@ -46,7 +46,9 @@ def slos(latency: float, ttft: float, throughput: float, *, hard: bool = False) 
         },
         "ttft": {"threshold": ttft},
         "tpot": {"threshold": 1000.0},
-        "throughput": {"threshold": throughput},
+        "throughput": {
+            kind: {"threshold": throughput} for kind in ("output", "output_per_gpu", "requests")
+        },
         "steepness": 50.0,
         **({"violation_budget": {"count": 2}} if hard else {}),
     }
@@ -111,11 +113,11 @@ async def _experiments(api: Api, deployments: Deployments) -> Mapping[str, Json]
     await api.finish(BASELINE)
     await api.final(BASELINE)
     for name, task, address in (
-        (RUNNING, task_of(TASK, slo=MET, baseline=BASELINE), quick),
-        (SOFT, task_of(TASK, slo=VIOLATED, baseline=BASELINE), quick),
-        (HARD, task_of(TASK, slo=BROKEN, baseline=BASELINE), quick),
-        (NO_DATA, task_of(TASK, slo=BROKEN, baseline=BASELINE), "127.0.0.1:2"),
-        (BATCH_RUNNING, task_of(BATCH, slo=MET, **batch), slow),
+        (RUNNING, task_of(TASK, slo=MET, gpus=2, baseline=BASELINE), quick),
+        (SOFT, task_of(TASK, slo=VIOLATED, gpus=2, baseline=BASELINE), quick),
+        (HARD, task_of(TASK, slo=BROKEN, gpus=2, baseline=BASELINE), quick),
+        (NO_DATA, task_of(TASK, slo=BROKEN, gpus=2, baseline=BASELINE), "127.0.0.1:2"),
+        (BATCH_RUNNING, task_of(BATCH, slo=MET, gpus=2, **batch), slow),
     ):
         answer = await api.register(name, task, selector={"instance": address})
         assert answer.status == 201, answer.text

@@ -15,14 +15,19 @@ from prometheus_client.registry import Collector
 from sloscore.core.histogram import Histogram
 from sloscore.core.nodata import NoData
 
-LATENCY, FIRST, TOKENS = "lab_latency_seconds", "lab_first_milliseconds", "lab_tokens_total"
+LATENCY, FIRST = "lab_latency_seconds", "lab_first_milliseconds"
+TOKENS, PROMPTS = "lab_tokens_total", "lab_prompts_total"
 METRICS = {
     "latency": {"names": ["lab:latency_seconds", LATENCY], "unit": "s"},
     "ttft": {"names": [FIRST], "unit": "ms"},
     # The mean of the same histogram, as another signal.
     "tpot": {"names": [LATENCY], "unit": "s"},
     "tokens_out": {"names": [TOKENS], "unit": "tokens"},
+    "tokens_in": {"names": [PROMPTS], "unit": "tokens"},
 }
+GPUS = 3
+# Prompt tokens for each output token.
+PROMPT = 4
 INF = math.inf
 BOUNDS = (
     (0.3, 0.5, 0.8, 1.0, 1.5, 2.0, 2.5, 5.0, 10.0, 15.0, 20.0, 30.0, 40.0, 50.0, 60.0, 120.0, INF),
@@ -87,6 +92,7 @@ class Case:
             "metrics": METRICS,
             "selector": {"case": self.label, "job": "lab"},
             "slo": self.slo,
+            "gpus": GPUS,
         }
         path = place / f"{len(list(place.iterdir()))}.json"
         path.write_text(json.dumps(task), encoding="utf-8")
@@ -104,6 +110,7 @@ class Page(Collector):
         latency = HistogramMetricFamily(LATENCY, "Random.", labels=["case"])
         first = HistogramMetricFamily(FIRST, "Random.", labels=["case"])
         tokens = CounterMetricFamily(TOKENS, "Random.", labels=["case"])
+        prompts = CounterMetricFamily(PROMPTS, "Random.", labels=["case"])
         grown = self.grown
         if self.empty:
             return
@@ -115,9 +122,11 @@ class Page(Collector):
                     total = counted.before + (counted.sum if grown else 0.0)
                     family.add_metric([case.label], shown, total)
             if case.latency is not None:
-                tokens.add_metric([case.label], 7 + (case.tokens if grown else 0))
+                made = case.tokens if grown else 0
+                tokens.add_metric([case.label], 7 + made)
+                prompts.add_metric([case.label], 7 + PROMPT * made)
         self.scrapes.append(grown)
-        yield from (latency, first, tokens)
+        yield from (latency, first, tokens, prompts)
 
 
 @contextmanager
@@ -208,13 +217,22 @@ def _random_case(chance: random.Random, number: int) -> Case:
         else:
             slo[signal][statistic] = target
     tokens = chance.choice([0, 1000, 100_000])
-    slo["throughput"] = _target(chance, max(tokens, 1000) / 300)
+    requests = max(sum(latency.growth), 1)
+    counted = {
+        "output": max(tokens, 1000),
+        "output_per_gpu": max(tokens, 1000) / GPUS,
+        "total": (1 + PROMPT) * max(tokens, 1000),
+        "total_per_gpu": (1 + PROMPT) * max(tokens, 1000) / GPUS,
+        "requests": requests,
+    }
+    throughput = {kind: _target(chance, one / 300) for kind, one in counted.items()}
+    throughput["output"]["penalty"] = PENALTIES[(number + 1) % len(PENALTIES)]
     section = {
         **slo,
+        "throughput": throughput,
         "steepness": chance.choice([0.05, 0.1, 0.2, 1.0]),
         "penalty": PENALTIES[number % len(PENALTIES)],
     }
-    slo["throughput"]["penalty"] = PENALTIES[(number + 1) % len(PENALTIES)]
     slo["tpot"]["penalty"] = PENALTIES[(number + 2) % len(PENALTIES)]
     return Case(f"random-{number}", section, latency, first, tokens)
 

@@ -75,6 +75,18 @@ def deep(levels: int) -> Json:
         (EXPERIMENTS, slo(wieght=2), ["latency.p90.wieght", "did you mean weight?"]),
         (EXPERIMENTS, registration(slo={}), ["task.slo: holds no SLO"]),
         (EXPERIMENTS, registration(selector={}), ["selector: missing", "10.0.0.5:8000"]),
+        (
+            EXPERIMENTS,
+            registration(slo={"throughput": {"output_per_gpu": {"threshold": 1.0}}}),
+            ["gpus: missing: throughput_per_gpu is a rate per GPU"],
+        ),
+        (
+            EXPERIMENTS,
+            registration(optimization={"objective": "maximize_total_throughput_per_gpu"}),
+            ["gpus: missing: total_throughput_per_gpu is a rate per GPU"],
+        ),
+        (EXPERIMENTS, {**registration(), "gpus": 0}, ["gpus: must be at least 1"]),
+        (SCORE, {**NUMBERS, "gpus": 2}, ["belong to a selector, not to values"]),
         (EXPERIMENTS, registration(selector={"a-b": "x"}), ["'a-b' is no label name"]),
         (EXPERIMENTS, registration(selector={"__name__": "x"}), ["must not hold __name__"]),
         (

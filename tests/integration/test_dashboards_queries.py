@@ -27,6 +27,7 @@ from tests.integration.service import Deployments, Json
 from tools.dashboards.__main__ import DIRECTORY
 from tools.dashboards.grafana import ALL, Asked, Kind, ask, fill, queries
 
+from sloscore.core.sli import signal_of
 from sloscore.simulate.prometheus import PrometheusProcess
 
 pytestmark = pytest.mark.prometheus
@@ -78,7 +79,7 @@ UNKNOWN_WITHOUT_DATA: Mapping[str, set[str]] = {
         *(f"Changes: {ref}" for ref in "ABCD"),
         "Change over time: A",
         *(f"$sli: {ref}" for ref in "ABC"),
-        *(f"Throughput: {ref}" for ref in "ABC"),
+        *(f"$rate: {ref}" for ref in "ABC"),
         "Multiplier over time: A",
         "Penalty by SLI: A",
         "Distance from the threshold: A",
@@ -96,7 +97,7 @@ def chosen(**given: Given) -> Choice:
         "histogram": [VLLM],
         "label": ["instance"],
         "service": [EXTERNAL_URL],
-        **{name: [ALL] for name in ("task", "deployment", "job", "instance")},
+        **{name: [ALL] for name in ("task", "deployment", "job", "instance", "rate")},
     }
     for name, value in given.items():
         values[name] = [value] if isinstance(value, str) else value
@@ -267,7 +268,7 @@ def test_states_and_numbers_are_those_of_the_reports(shown: Shown) -> None:
         measured = {
             sli["sli"]: sli["value"]
             for sli in report["slis"]
-            if sli["value"] is not None and sli["sli"] != "throughput"
+            if sli["value"] is not None and signal_of(sli["sli"]).unit == "s"
         }
         assert values == measured
 

@@ -29,11 +29,17 @@ pytest_plugins = ["tests.integration.service_fixtures"]
 
 Series = tuple[str, frozenset[tuple[str, str]]]
 
+UNITS = {
+    "throughput": "tokens_per_second",
+    "throughput_per_gpu": "tokens_per_second_per_gpu",
+    "total_throughput": "tokens_per_second",
+    "request_throughput": "requests_per_second",
+}
 SLI_GAUGES = {
-    "value": "sloscore_sli_value_seconds",
-    "lower": "sloscore_sli_lower_seconds",
-    "upper": "sloscore_sli_upper_seconds",
-    "threshold": "sloscore_sli_threshold_seconds",
+    "value": "sloscore_sli_value_{unit}",
+    "lower": "sloscore_sli_lower_{unit}",
+    "upper": "sloscore_sli_upper_{unit}",
+    "threshold": "sloscore_sli_threshold_{unit}",
     "violation_ratio": "sloscore_sli_violation_ratio",
     "penalty": "sloscore_sli_penalty",
 }
@@ -48,7 +54,12 @@ SLOS = {
         "p90": {"threshold": 0.5, "hard_fail": True, "fail_ratio": 0.2},
     },
     "ttft": {"threshold": 1000.0},
-    "throughput": {"threshold": 1e6},
+    "throughput": {
+        "output": {"threshold": 1e6},
+        "output_per_gpu": {"threshold": 1.0},
+        "total": {"threshold": 1.0},
+        "requests": {"threshold": 1.0},
+    },
     "steepness": 5.0,
 }
 
@@ -91,10 +102,9 @@ def expected(report: Json) -> Iterator[tuple[Series, float | None]]:
     info = {"objective": report["objective"], "status": report["status"], "ended": "true"}
     yield series("sloscore_experiment_info", {**labels, **info}), 1
     for sli in report["slis"]:
-        tokens = sli["sli"] == "throughput"
+        unit = UNITS.get(sli["sli"], "seconds")
         for field, name in SLI_GAUGES.items():
-            unit = name.replace("_seconds", "_tokens_per_second") if tokens else name
-            yield series(unit, {**labels, "sli": sli["sli"]}), sli[field]
+            yield series(name.format(unit=unit), {**labels, "sli": sli["sli"]}), sli[field]
         for flag in ("hard_fail", "no_data"):
             name = f"sloscore_sli_{flag}"
             yield series(name, {**labels, "sli": sli["sli"]}), sli["verdict"] == flag
@@ -124,8 +134,8 @@ async def test_gauges_are_the_numbers_of_the_reports_and_what_is_unknown_has_non
     hasty = {"closing_wait": "1s"}
     async with serving(settings(tmp_path, prometheus.url, evaluation=hasty)) as api:
         scored = await ended(api, "scored", task_of(), address, requests=10)
-        failed = await ended(api, "failed", task_of("tail", slo=SLOS), address, requests=10)
-        empty = await ended(api, "empty", task_of(slo=SLOS), "127.0.0.1:2", requests=0)
+        failed = await ended(api, "failed", task_of("tail", slo=SLOS, gpus=2), address, requests=10)
+        empty = await ended(api, "empty", task_of(slo=SLOS, gpus=2), "127.0.0.1:2", requests=0)
         found = await scrape(api)
     statuses = [report["status"] for report in (scored, failed, empty)]
     assert statuses == ["SUCCESS", "FAILED", "NO_DATA"]
@@ -143,6 +153,8 @@ async def test_gauges_are_the_numbers_of_the_reports_and_what_is_unknown_has_non
         "sloscore_sli_no_data",
         "sloscore_sli_threshold_seconds",
         "sloscore_sli_threshold_tokens_per_second",
+        "sloscore_sli_threshold_tokens_per_second_per_gpu",
+        "sloscore_sli_threshold_requests_per_second",
     }
     assert nothing["sloscore_experiment_no_data"] == nothing["sloscore_sli_no_data"] == 1
     assert found[series("sloscore_experiments", {"state": "failed"})] == 1
@@ -200,7 +212,7 @@ async def test_no_more_ended_experiments_than_the_limit_are_exported(tmp_path: P
 
 async def test_both_formats_hold_the_same_and_end_well(tmp_path: Path) -> None:
     async with serving(settings(tmp_path, evaluation={"source_wait": "1ms"})) as api:
-        task = task_of('quoted "task" \\ \u00e9', slo=SLOS)
+        task = task_of('quoted "task" \\ \u00e9', slo=SLOS, gpus=2)
         await api.register("one", task, selector={"instance": "x"})
         await api.finish("one")
         await api.final("one")
@@ -243,7 +255,7 @@ async def test_a_real_prometheus_reads_the_gauges_as_they_are(
     async with serving(settings(tmp_path, prometheus.url)) as api:
         address = api.url.removeprefix("http://")
         prometheus.add_targets("sloscore", [address])
-        task = task_of("real", slo=SLOS)
+        task = task_of("real", slo=SLOS, gpus=2)
         report = await ended(api, "one", task, deployments.quick.address, requests=10)
         gauges = gauges_of(report)
         query = f'{{instance="{address}", experiment="one"}}'

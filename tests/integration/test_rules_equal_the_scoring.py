@@ -10,9 +10,11 @@ from click.testing import CliRunner
 from tests.integration.rules_engines import ENGINES, Engine, binary_of, running, until
 from tests.integration.rules_lab import (
     FIRST,
+    GPUS,
     LATENCY,
     ODD,
     PENALTIES,
+    PROMPTS,
     TOKENS,
     Case,
     Page,
@@ -26,9 +28,9 @@ from sloscore.core.curve import PenaltyFunction
 from sloscore.core.histogram import Histogram
 from sloscore.core.judge import SliResult, judge
 from sloscore.core.nodata import NoData
-from sloscore.core.objective import Direction, Signal
+from sloscore.core.objective import Direction
 from sloscore.core.scoring import Score, combine
-from sloscore.core.sli import Estimate, Sli, minimum_requests
+from sloscore.core.sli import RATE, Estimate, Sli, minimum_requests
 from sloscore.core.verdict import Verdict
 from sloscore.promql_text import quote
 from sloscore.spec.loader import load_task
@@ -39,7 +41,7 @@ pytestmark = [pytest.mark.prometheus, pytest.mark.timeout(300)]
 WINDOW, SECONDS = "5m", 300.0
 INTERVAL = 1.0
 CASES = make_cases(seed=26)
-VALUES = '{__name__=~"task_sli:sloscore_.+_(seconds|second):.+"}'
+VALUES = f'{{__name__=~"task_sli:sloscore_.+_({"|".join(names.UNIT_NAMES.values())}):.+"}}'
 RATIOS = f'{{__name__="{names.RULE_VIOLATION.format(window=WINDOW)}"}}'
 TASK_RULES = {
     names.RULE_TASK_REQUESTS,
@@ -63,7 +65,7 @@ class Compared:
 
     def value_of(self, result: SliResult) -> float | None:
         sli = result.sli
-        unit = "tokens_per_second" if sli.signal is Signal.THROUGHPUT else "seconds"
+        unit = names.UNIT_NAMES[sli.signal.unit]
         name = names.RULE_VALUE.format(
             signal=sli.signal, unit=unit, statistic=sli.statistic.replace(".", "_"), window=WINDOW
         )
@@ -138,7 +140,10 @@ def _compare(engine: Engine, case: Case, spec: Path, moments: dict[str, float]) 
         "ttft": _histogram(engine, FIRST, case.label, at, 0.001),
     }
     seen["tpot"] = seen["latency"]
-    tokens = engine.value(f"sum(increase({TOKENS}{selector}))", at)
+    tokens = {
+        role: engine.value(f"sum(increase({name}{selector}))", at)
+        for role, name in (("tokens_out", TOKENS), ("tokens_in", PROMPTS))
+    }
     slo = load_task(spec).slo
     assert slo is not None
     results = [judge(sli, limit, _estimate(sli, slo, seen, tokens)) for sli, limit in slo.limits()]
@@ -158,13 +163,15 @@ def _histogram(engine: Engine, name: str, label: str, at: float, scale: float) -
 
 
 def _estimate(
-    sli: Sli, slo: SloSpec, seen: dict[str, Histogram | None], tokens: float | None
+    sli: Sli, slo: SloSpec, seen: dict[str, Histogram | None], tokens: dict[str, float | None]
 ) -> Estimate | NoData:
-    latency = seen["latency"]
-    if sli.signal is Signal.THROUGHPUT:
-        if tokens is None or (tokens == 0 and (latency is None or latency.count == 0)):
+    if sli.statistic == RATE:
+        requests = seen["latency"].count if seen["latency"] else 0.0
+        counted = [tokens[role] for role in sli.roles] or [requests]
+        total = sum(one or 0.0 for one in counted)
+        if None in counted or total == requests == 0:
             return NoData("nothing")
-        return Estimate.exact(tokens / SECONDS)
+        return Estimate.exact(total / SECONDS / (GPUS if sli.signal.is_per_gpu else 1))
     histogram = seen[sli.signal.value]
     needed = minimum_requests(sli.statistic) if slo.min_requests is None else slo.min_requests
     if histogram is None or histogram.count < needed:

@@ -50,3 +50,26 @@ def test_an_sli_is_asked_of_prometheus_by_its_statistic(
 def test_a_range_is_written_to_the_millisecond(seconds: float, range_: str) -> None:
     target = Target("t", (), (Family("tokens_out", COUNTER, ("t_total",)),))
     assert expression(RATE, target, seconds) == f'sum(rate({{__name__="t_total"}}[{range_}]))'
+
+
+def test_rates_of_several_counters_add_up_and_are_shared_out_over_gpus() -> None:
+    families = (
+        Family("latency", HISTOGRAM, ("l",)),
+        Family("tokens_in", COUNTER, ("i_total",)),
+        Family("tokens_out", COUNTER, ("o_total",)),
+    )
+    target = Target("t", (), families)
+    asked = {
+        signal: expression(Sli.of_window(signal), target, 1.0, gpus=4)
+        for signal in (Signal.TOTAL_THROUGHPUT_PER_GPU, Signal.REQUEST_THROUGHPUT)
+    }
+    prompts, answers, requests = (
+        f'sum(rate({{__name__="{name}"}}[1000ms]))' for name in ("i_total", "o_total", "l_count")
+    )
+    assert asked == {
+        Signal.TOTAL_THROUGHPUT_PER_GPU: f"({prompts} + {answers}) / 4",
+        Signal.REQUEST_THROUGHPUT: requests,
+    }
+    alone = Target("t", (), families[2:])
+    assert expression(Sli.of_window(Signal.TOTAL_THROUGHPUT), alone, 1.0) is None
+    assert expression(Sli.of_window(Signal.REQUEST_THROUGHPUT), alone, 1.0) is None

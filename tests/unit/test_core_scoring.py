@@ -193,6 +193,10 @@ def test_objectives_name_their_signal_and_direction() -> None:
         "minimize_ttft": ("ttft", "minimize"),
         "minimize_tpot": ("tpot", "minimize"),
         "maximize_throughput": ("throughput", "maximize"),
+        "maximize_throughput_per_gpu": ("throughput_per_gpu", "maximize"),
+        "maximize_total_throughput": ("total_throughput", "maximize"),
+        "maximize_total_throughput_per_gpu": ("total_throughput_per_gpu", "maximize"),
+        "maximize_request_throughput": ("request_throughput", "maximize"),
     }
 
 

@@ -10,7 +10,7 @@ from sloscore.core.histogram import Histogram
 from sloscore.core.nodata import NoData
 from sloscore.core.objective import Objective, Signal
 from sloscore.core.sli import MEAN, RATE, Estimate, Sli
-from sloscore.evaluation.measure import measure, measure_base, requests_in
+from sloscore.evaluation.measure import Setup, measure, measure_base, requests_in
 from sloscore.experiments.window import WindowCounts
 
 START, END = 1000.0, 1060.0
@@ -55,6 +55,9 @@ P90 = sli(Signal.LATENCY, "p90")
 P99 = sli(Signal.LATENCY, "p99")
 RATE_OF_TOKENS = sli(Signal.THROUGHPUT, RATE)
 REQUESTS = {"latency": histogram(100, 150.0), "ttft": histogram(50, 60.0)}
+REQUEST_RATE = Sli.of_window(Signal.REQUEST_THROUGHPUT)
+TOKENS = replace(window(REQUESTS), counters={"tokens_out": 6000.0, "tokens_in": 24000.0})
+EIGHT = Setup(gpus=8)
 GONE = replace(window(REQUESTS), instances=0)
 NOBODY = NoData("the selector matched no series of this server's metrics in the window")
 NO_REQUESTS = NoData("no requests finished in the window")
@@ -104,6 +107,29 @@ MEASURED: dict[str, tuple[Sli, WindowCounts, Estimate | NoData]] = {
     "tokens of requests that have not finished count": (
         RATE_OF_TOKENS, window({}, 600), Estimate(8.0, 8.0, 10.0),
     ),
+    "throughput per GPU is shared out": (
+        Sli.of_window(Signal.THROUGHPUT_PER_GPU), window(REQUESTS, 6000), Estimate(10.0, 10.0, 12.5),
+    ),
+    "total throughput is of prompts and answers": (
+        Sli.of_window(Signal.TOTAL_THROUGHPUT), TOKENS, Estimate(400.0, 400.0, 500.0),
+    ),
+    "total throughput per GPU": (
+        Sli.of_window(Signal.TOTAL_THROUGHPUT_PER_GPU), TOKENS, Estimate(50.0, 50.0, 62.5),
+    ),
+    "prompts that nobody counts are told": (
+        Sli.of_window(Signal.TOTAL_THROUGHPUT), window(REQUESTS, 6000),
+        NoData("the server exposed no counter of prompt tokens in the window"),
+    ),
+    "request throughput is of the requests that finished": (
+        REQUEST_RATE, window({"latency": histogram(150), "ttft": histogram(1)}),
+        Estimate(2.0, 2.0, 2.5),
+    ),
+    "requests are counted by their counter where latency is not": (
+        REQUEST_RATE, replace(window(), counters={"requests": 150.0}), Estimate(2.0, 2.0, 2.5),
+    ),
+    "no requests are no throughput of 0": (
+        REQUEST_RATE, window({"latency": histogram(0)}), NO_REQUESTS,
+    ),
     "a single scrape has no distance": (
         RATE_OF_TOKENS, window(REQUESTS, 100, (1030.0, 1030.0)),
         NoData("the window holds no two scrapes"),
@@ -113,7 +139,7 @@ MEASURED: dict[str, tuple[Sli, WindowCounts, Estimate | NoData]] = {
 
 @pytest.mark.parametrize(("sli", "counts", "found"), MEASURED.values(), ids=MEASURED.keys())
 def test_measure(sli: Sli, counts: WindowCounts, found: Estimate | NoData) -> None:
-    assert without_sampling(measure(sli, counts, SPAN)) == found
+    assert without_sampling(measure(sli, counts, SPAN, setup=EIGHT)) == found
 
 
 @pytest.mark.parametrize("statistic", ["p90", MEAN])
@@ -164,9 +190,15 @@ BASES: dict[str, tuple[Objective, WindowCounts, float | NoData]] = {
 
 @pytest.mark.parametrize(("objective", "counts", "base"), BASES.values(), ids=BASES.keys())
 def test_base(objective: Objective, counts: WindowCounts, base: float | NoData) -> None:
-    found = measure_base(objective, counts, SPAN)
+    found = measure_base(Sli.of_window(objective.signal), counts, SPAN)
 
     assert (found if isinstance(found, NoData) else found.value) == base
+
+
+def test_nothing_is_told_per_gpu_while_nobody_says_how_many_there_are() -> None:
+    found = measure(Sli.of_window(Signal.THROUGHPUT_PER_GPU), window(REQUESTS, 6000), SPAN)
+
+    assert found == NoData("nobody has said on how many GPUs the deployment runs")
 
 
 def test_requests_are_counted_by_latency_else_by_a_counter_else_by_what_saw_most() -> None:

@@ -295,3 +295,52 @@ def test_every_mistake_in_the_numbers_is_told_at_once() -> None:
 def test_numbers_without_an_slo_section_have_no_place() -> None:
     with pytest.raises(SpecError, match="none, as there is no slo section"):
         values(None, ttft=1.0)
+
+
+def per_gpu(objective: str, task_gpus: int | None, own_gpus: int | None) -> Plan:
+    task = {
+        "task_name": "chat",
+        "server": "vllm",
+        "slo": {"throughput": {"output_per_gpu": {"threshold": 20.0}}},
+        "optimization": {"objective": objective},
+        "gpus": task_gpus,
+    }
+    document = {"id": "one", "task": task, "selector": {"instance": "a:1"}, "gpus": own_gpus}
+    return plan_registration(Registration.model_validate(document))
+
+
+@pytest.mark.parametrize(
+    ("task_gpus", "own_gpus", "value"), [(2, None, 50.0), (2, 5, 20.0), (None, 4, 25.0)]
+)
+def test_the_gpus_of_an_experiment_go_before_those_of_its_task(
+    task_gpus: int | None, own_gpus: int | None, value: float
+) -> None:
+    tokens = WindowCounts({}, {"tokens_out": 6000.0}, START, END, 0, 0, 1, 0, 15.0)
+    report = ended(per_gpu("maximize_throughput_per_gpu", task_gpus, own_gpus), tokens)
+
+    assert (only(report).sli, only(report).value) == ("throughput_per_gpu", value)
+    assert report.base_score == report.score == value
+
+
+def test_what_is_per_gpu_is_refused_while_nobody_says_how_many_there_are() -> None:
+    with pytest.raises(SpecError) as refused:
+        per_gpu("maximize_total_throughput_per_gpu", None, None)
+
+    (problem,) = refused.value.problems
+    assert problem == (
+        "gpus: missing: throughput_per_gpu and total_throughput_per_gpu are rates per GPU: say on "
+        "how many GPUs this experiment runs, here or in the task"
+    )
+
+
+def test_an_uncertain_rate_says_what_would_make_it_certain() -> None:
+    tokens = WindowCounts({}, {"tokens_out": 6600.0}, 990.0, 1065.0, 0, 0, 1, 0, 15.0)
+    sli = only(ended(plan(throughput={"threshold": 100.0}), tokens))
+
+    assert (sli.certain, sli.uncertainty) == (False, "counts")
+    assert sli.explanation == (
+        "throughput is 88 tokens/s, 12.0% under the minimum of 100 tokens/s: it lies in "
+        "[88, 110] tokens/s; the verdict is not certain, because the threshold of 100 tokens/s "
+        "lies inside that interval: the ends of the window lie between scrapes; scrape more often, "
+        "or measure for longer."
+    )

@@ -43,6 +43,10 @@ def problems(*arguments: str | Path) -> list[str]:
         ({"slo": None}, "slo: is required: without a limit there is nothing to evaluate"),
         ({"server": None}, "server: is required: a ruler cannot recognise a server"),
         ({"server": None, "base_runtime": "ollama"}, "server: is required: a ruler cannot"),
+        (
+            {"slo": {"throughput": {"total_per_gpu": {"threshold": 1.0}}}},
+            "gpus: is required, as total_throughput_per_gpu is per GPU",
+        ),
         ({"task_name": "{{ x }}"}, "task_name: must not hold {{, which rulers take for a template"),
         ({"server": "ollama"}, "server: must be one of dynamo, "),
         ({"server": "triton"}, "preset triton has no metric for latency: Triton keeps"),

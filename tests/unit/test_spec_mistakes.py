@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel, ConfigDict, SecretStr, field_validator
 
+from sloscore.core.objective import Objective
 from sloscore.errors import SpecError
 from sloscore.settings import PrometheusSettings
 from sloscore.spec.loader import load_model, load_task, parse_model, parse_task, validate
@@ -12,7 +13,8 @@ from sloscore.spec.model import TaskSpec
 from sloscore.spec.slo import SloSpec
 
 KNOWN_OF_TASK = ", ".join(sorted(TaskSpec.model_fields))
-OBJECTIVES = "minimize_latency, minimize_ttft, minimize_tpot, maximize_throughput"
+OBJECTIVES = ", ".join(Objective)
+KINDS = ("output", "output_per_gpu", "requests", "total", "total_per_gpu")
 TARGET = "fail_ratio, hard_fail, penalty, threshold, weight"
 FLAT_TARGET = "fail_ratio, hard_fail, penalty, statistic, threshold, weight"
 FUNCTIONS = "exponential, continuous_exponential, linear, polynomial, piecewise"
@@ -109,6 +111,18 @@ def problems_in(text: str, name: str = "task.yaml") -> list[str]:
         (
             "throughput: {threshold: 1, statistic: mean}",
             f"slo.throughput.statistic: is not a known key; known are {TARGET}",
+        ),
+        (
+            "throughput: {total: {threshold: 0}}",
+            "slo.throughput.total.threshold: must be above 0, got 0",
+        ),
+        (
+            "throughput: {threshold: 1, total: {threshold: 1}}",
+            f"slo.throughput.threshold: is not a known key; known are {', '.join(KINDS)}",
+        ),
+        (
+            "throughput: {totl: {threshold: 1}, output: {threshold: 1}}",
+            "slo.throughput.totl: is not a known key; did you mean total?",
         ),
         ("ttft: {threshold: 1}, steepness: 0", "slo.steepness: must be above 0, got 0"),
         (
@@ -233,6 +247,8 @@ def test_a_mistake_in_a_penalty_is_named_with_its_place(penalty: str, sentence: 
             "task_name: t\noptimization: {objective: fastest}",
             f'optimization.objective: must be one of {OBJECTIVES}, got "fastest"',
         ),
+        ("task_name: t\ngpus: 0", "gpus: must be at least 1, got 0"),
+        ("task_name: t\ngpus: 1.5", "gpus: must be a whole number, got 1.5"),
         ("task_name: t\noptimization:", "optimization: must be a mapping, got null"),
         (
             "task_name: t\noptimization: {max_iterations: 0}",

@@ -11,6 +11,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sloscore.conventions import UNIT_NAMES
 from sloscore.core.curve import (
     ContinuousExponential,
     Curve,
@@ -42,6 +43,23 @@ def test_the_published_task_gives_its_limits_in_order() -> None:
         (Sli("latency_p99", Signal.LATENCY, "p99"), Slo(10.0, 3.0, hard_fail=True)),
         (Sli("ttft", Signal.TTFT, "p90"), Slo(1.0, 2.0)),
     )
+
+
+THROUGHPUTS = {
+    "output": "throughput",
+    "output_per_gpu": "throughput_per_gpu",
+    "total": "total_throughput",
+    "total_per_gpu": "total_throughput_per_gpu",
+    "requests": "request_throughput",
+}
+
+
+def test_all_kinds_of_throughput_are_minimums_and_read_back_as_they_were_written() -> None:
+    section = {"throughput": {kind: {"threshold": 1.0, "weight": 3.0} for kind in THROUGHPUTS}}
+    spec = validate(SloSpec, section)
+    assert {slo for _, slo in spec.limits()} == {Slo(1.0, 3.0, is_minimum=True)}
+    assert spec.model_dump(exclude_unset=True) == section
+    assert {sli.signal.unit for sli, _ in spec.limits()} == UNIT_NAMES.keys() - {"s"}
 
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*task*.*")), ids=lambda path: path.name)
@@ -93,6 +111,11 @@ def test_a_throughput_task_is_maximised_and_has_a_minimum() -> None:
                 "throughput",
             ],
             ["p9", "p10", "p99", "p99.5", "p90", "mean", "rate"],
+        ),
+        (
+            {"throughput": {kind: {"threshold": 1} for kind in reversed(THROUGHPUTS)}},
+            list(THROUGHPUTS.values()),
+            ["rate"] * 5,
         ),
     ],
 )

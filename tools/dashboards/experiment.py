@@ -15,7 +15,6 @@ from tools.dashboards.panels import (
     SECONDS,
     STATUS,
     SURE,
-    TOKENS,
     background,
     between,
     cells,
@@ -35,7 +34,10 @@ from tools.dashboards.queries import (
     buckets,
     experiment,
     finite,
+    in_other_units,
+    in_seconds,
     interval,
+    interval_of_others,
     line,
     now,
     rows,
@@ -57,7 +59,8 @@ _ALL_SLIS: Final = ""
 
 def make() -> Board:
     """The dashboard."""
-    slis = f"label_values({names.SLI_THRESHOLD}{{{EXPERIMENTS}}}, sli)"
+    slis = f"label_values({in_seconds(names.SLI_THRESHOLD)}{{{EXPERIMENTS}}}, sli)"
+    others = f"label_values({{{EXPERIMENTS}, {in_other_units(names.SLI_THRESHOLD)}}}, sli)"
     histograms = f'label_values({{__name__=~"{HISTOGRAMS}"}}, __name__)'
     return Board(
         uid=UID,
@@ -68,6 +71,7 @@ def make() -> Board:
             variables.tasks(),
             variables.experiment(),
             variables.choices("sli", "SLI", slis),
+            variables.choices("rate", "Rate", others),
             variables.choice("histogram", "Histogram", histograms),
             variables.options(
                 "label", "Label", ["instance", "model_name", "job", "pod", "service"]
@@ -80,6 +84,7 @@ def make() -> Board:
         rows=[
             Row("$experiment", [Band(4, _numbers()), Band(7, [(_slis(), 24)])]),
             Row("SLIs against their thresholds", [Band(8, [(_against_threshold(), 24)])]),
+            Row("Rates against their thresholds", [Band(8, [(_rates(), 24)])]),
             Row("Next to the baseline", [Band(6, [(_changes(), 12), (_change(), 12)])]),
             Row("Penalty", [Band(8, _consequences())]),
             Row("Window", [Band(7, _window())]),
@@ -162,12 +167,12 @@ def _slis() -> table.Panel:
     chosen = ', sli=~"$sli"'
     panel = cells(
         "SLIs",
-        "The value lies between `at least` and `at most`: the buckets tell no more. Values of throughput are in the panel of its name.",
+        "The value lies between `at least` and `at most`: the buckets tell no more. Rates have panels of their own below.",
         [
-            rows(sli(names.SLI_VALUE, more=chosen)),
-            rows(sli(names.SLI_LOWER, more=chosen)),
-            rows(sli(names.SLI_UPPER, more=chosen)),
-            rows(sli(names.SLI_THRESHOLD, more=chosen)),
+            rows(sli(in_seconds(names.SLI_VALUE), more=chosen)),
+            rows(sli(in_seconds(names.SLI_LOWER), more=chosen)),
+            rows(sli(in_seconds(names.SLI_UPPER), more=chosen)),
+            rows(sli(in_seconds(names.SLI_THRESHOLD), more=chosen)),
             rows(sli(names.SLI_VIOLATION_RATIO, more=chosen)),
             rows(sli(names.SLI_PENALTY, more=chosen)),
             rows(sli(names.SLI_HARD_FAIL, more=chosen)),
@@ -211,6 +216,16 @@ def _against_threshold() -> timeseries.Panel:
     return panel.repeat("sli").repeat_direction("h").max_per_row(4)
 
 
+def _rates() -> timeseries.Panel:
+    panel = lines(
+        "$rate",
+        "The same of what is no time: tokens or requests in a second, per GPU where its name says so. Empty without such an SLO.",
+        interval_of_others(', sli=~"$rate"'),
+    )
+    between(panel).min(0)
+    return panel.repeat("rate").repeat_direction("h").max_per_row(4)
+
+
 def _changes() -> table.Panel:
     panel = cells(
         "Changes",
@@ -244,7 +259,7 @@ def _change() -> timeseries.Panel:
 
 
 def _consequences() -> Sequence[tuple[Panel, int]]:
-    return [(_penalties(), 6), (_multiplier(), 6), (_ratios(), 6), (_throughput(), 6)]
+    return [(_penalties(), 8), (_multiplier(), 8), (_ratios(), 8)]
 
 
 def _penalties() -> timeseries.Panel:
@@ -273,16 +288,6 @@ def _ratios() -> timeseries.Panel:
         unit="percentunit",
     )
     return shaded(panel, (("transparent", None), ("red", 1e-9)))
-
-
-def _throughput() -> timeseries.Panel:
-    panel = lines(
-        "Throughput",
-        "Output tokens per second against the least that the SLO allows. Empty without such an SLO.",
-        interval("", unit="tokens"),
-        unit=TOKENS,
-    )
-    return between(panel).min(0)
 
 
 def _window() -> Sequence[tuple[Panel, int]]:

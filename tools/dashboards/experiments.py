@@ -30,6 +30,7 @@ from tools.dashboards.queries import (
     count,
     experiment,
     finite,
+    in_seconds,
     interval,
     line,
     now,
@@ -66,7 +67,7 @@ _ALL_SLIS: Final = ""
 
 def make() -> Board:
     """The dashboard."""
-    slis = f"label_values({names.SLI_THRESHOLD}{{{EXPERIMENTS}}}, sli)"
+    slis = f"label_values({in_seconds(names.SLI_THRESHOLD)}{{{EXPERIMENTS}}}, sli)"
     return Board(
         uid=UID,
         title="sloscore / Experiments",

@@ -12,7 +12,7 @@ Rule = Callable[[Json], Iterator[str]]
 SOURCE: Final = {"type": "prometheus", "uid": "${datasource}"}
 # In Grafana 10, 11 and 12 under the same name.
 PANELS: Final = {"row", "stat", "table", "timeseries", "heatmap", "state-timeline"}
-UNITS: Final = {"none", "short", "s", "percentunit", "ops", "reqps", "suffix: tok/s"}
+UNITS: Final = {"none", "short", "s", "percentunit", "ops", "reqps"}
 # Which value is chosen matters for these, so there is no "all" of them.
 SINGLE: Final = {
     ("sloscore-experiments", "sli"),

@@ -24,7 +24,6 @@ Panel = TypeVar(
 )
 
 SECONDS: Final = "s"
-TOKENS: Final = "suffix: tok/s"
 NEUTRAL: Final[Steps] = (("blue", None),)
 BAD: Final[Steps] = (("green", None), ("red", 1))
 DOUBTFUL: Final[Steps] = (("green", None), ("orange", 1))

@@ -1,6 +1,6 @@
 """What the dashboards ask: PromQL over the names of sloscore.conventions."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,15 +11,8 @@ SOURCE: Final = common_models.DataSourceRef(type_val="prometheus", uid="${dataso
 EXPERIMENTS: Final = 'task=~"$task", experiment=~"$experiment"'
 SERVICE: Final = 'job=~"$job", instance=~"$instance"'
 
-_MEASURED: Final = {
-    "seconds": (names.SLI_VALUE, names.SLI_LOWER, names.SLI_UPPER, names.SLI_THRESHOLD),
-    "tokens": (
-        names.SLI_VALUE_TOKENS,
-        names.SLI_LOWER_TOKENS,
-        names.SLI_UPPER_TOKENS,
-        names.SLI_THRESHOLD_TOKENS,
-    ),
-}
+_SECONDS: Final = names.UNIT_NAMES["s"]
+_NOT_SECONDS: Final = [unit for unit in names.UNIT_NAMES.values() if unit != _SECONDS]
 _BY_EXPERIMENT: Final = "by (task, experiment)"
 _BY_SLI: Final = "by (task, experiment, sli)"
 
@@ -88,14 +81,37 @@ def since(counter: str, window: str) -> str:
     return f"({new}) or increase({counter}[{window}])"
 
 
-def interval(more: str, *, unit: str = "seconds") -> Sequence[Query]:
-    """The value of an SLI, its bounds and its threshold, in seconds or tokens per second."""
-    value, lower, upper, threshold = _MEASURED[unit]
+def in_seconds(gauge: str) -> str:
+    """The name of a gauge of SLIs that are times."""
+    return gauge.format(unit=_SECONDS)
+
+
+def in_other_units(gauge: str) -> str:
+    """A matcher for the names of a gauge of SLIs that are no times."""
+    return f'__name__=~"{"|".join(gauge.format(unit=unit) for unit in _NOT_SECONDS)}"'
+
+
+def interval(more: str) -> Sequence[Query]:
+    """The value of an SLI in seconds, its bounds and its threshold."""
+    return _interval(lambda gauge: sli(in_seconds(gauge), more=more))
+
+
+def interval_of_others(more: str) -> Sequence[Query]:
+    """The same of an SLI that is no time."""
+    return _interval(lambda gauge: f"max {_BY_SLI} ({_of_others(gauge, more)})")
+
+
+def _of_others(gauge: str, more: str) -> str:
+    names_of_it = (gauge.format(unit=unit) for unit in _NOT_SECONDS)
+    return " or ".join(f"{name}{{{EXPERIMENTS}{more}}}" for name in names_of_it)
+
+
+def _interval(expression: Callable[[str], str]) -> Sequence[Query]:
     return [
-        line(sli(value, more=more), "value"),
-        line(sli(lower, more=more), "at least"),
-        line(finite(sli(upper, more=more)), "at most"),
-        line(sli(threshold, more=more), "threshold"),
+        line(expression(names.SLI_VALUE), "value"),
+        line(expression(names.SLI_LOWER), "at least"),
+        line(finite(expression(names.SLI_UPPER)), "at most"),
+        line(expression(names.SLI_THRESHOLD), "threshold"),
     ]
 
 

@@ -4,39 +4,48 @@ An engine fills them in for every alert at every evaluation, so each asks a sing
 go in as quoted text: no name of a task can break a query.
 """
 
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from sloscore import conventions as names
 
 WHO: Final = "{{ $labels.sli }} of experiment {{ $labels.experiment }} (task {{ $labels.task }})"
-# The variable of each gauge that tells of an SLI, and how it is shown.
-_SECONDS: Final = ".Value | humanizeDuration"
-_TOKENS: Final = '.Value | printf "%.4g tokens/s"'
-_READINGS: Final = (
-    ("is", names.SLI_VALUE, _SECONDS),
-    ("is", names.SLI_VALUE_TOKENS, _TOKENS),
-    ("from", names.SLI_LOWER, _SECONDS),
-    ("from", names.SLI_LOWER_TOKENS, _TOKENS),
-    ("to", names.SLI_UPPER, _SECONDS),
-    ("to", names.SLI_UPPER_TOKENS, _TOKENS),
-    ("limit", names.SLI_THRESHOLD, _SECONDS),
-    ("limit", names.SLI_THRESHOLD_TOKENS, _TOKENS),
-    ("certain", names.SLI_CERTAIN, ".Value"),
-)
+# How a value is shown, by the end of its gauge's name.
+_SHOWN: Final[Mapping[str, str]] = {
+    "seconds": "humanizeDuration",
+    "tokens_per_second": 'printf "%.4g tokens/s"',
+    "tokens_per_second_per_gpu": 'printf "%.4g tokens/s/GPU"',
+    "requests_per_second": 'printf "%.4g requests/s"',
+}
+# The variable that each gauge is kept in.
+_READ: Final[Mapping[str, str]] = {
+    "is": names.SLI_VALUE,
+    "from": names.SLI_LOWER,
+    "to": names.SLI_UPPER,
+    "limit": names.SLI_THRESHOLD,
+}
 
 
 def violation(more: str = "") -> str:
     """What the alert's SLI is, past what by how much, and how sure that is."""
-    metrics = "|".join(name for _, name, _ in _READINGS)
+    metrics = "|".join([*(name.format(unit=".+") for name in _READ.values()), names.SLI_CERTAIN])
     read = f'printf "{{__name__=~\\"{metrics}\\",task=%q,experiment=%q,sli=%q}}"'
-    cases = "{{ else if ".join(
-        f'eq .Labels.__name__ "{name}" }}}}{{{{ ${variable} = {shown} }}}}'
-        for variable, name, shown in _READINGS
+    units = _either(
+        (f'match "_{unit}$" $name', f"$text = .Value | {shown}") for unit, shown in _SHOWN.items()
+    )
+    kept = _either(
+        [
+            *(
+                (f'match "^{name.format(unit="")}" $name', f"${variable} = $text")
+                for variable, name in _READ.items()
+            ),
+            (f'eq $name "{names.SLI_CERTAIN}"', "$certain = .Value"),
+        ]
     )
     return (
         '{{ $is := "" }}{{ $from := "" }}{{ $to := "" }}{{ $limit := "" }}{{ $certain := 0.0 }}'
         f"{{{{ range query ({read} $labels.task $labels.experiment $labels.sli) }}}}"
-        f"{{{{ if {cases}{{{{ end }}}}{{{{ end }}}}"
+        f'{{{{ $name := .Labels.__name__ }}}}{{{{ $text := "" }}}}{units}{kept}{{{{ end }}}}'
         f"{WHO} is {{{{ $is }}}} (between {{{{ $from }}}} and {{{{ $to }}}}), "
         f"{{{{ $value | humanizePercentage }}}} past its threshold of {{{{ $limit }}}}{more}. "
         "{{ if eq $certain 1.0 }}The verdict is certain.{{ else }}The verdict is not certain: "
@@ -91,3 +100,9 @@ def _base(series: str) -> str:
         f"{{{{ $of := {series} }}}}{{{{ with query (print {either}) }}}}{{{{ with . | first }}}}"
         '{{ or .Labels.url (print "http://" .Labels.instance) }}{{ end }}{{ end }}'
     )
+
+
+def _either(cases: Iterable[tuple[str, str]]) -> str:
+    """The action of the first case whose condition holds."""
+    text = "{{ else if ".join(f"{condition} }}}}{{{{ {action} }}}}" for condition, action in cases)
+    return f"{{{{ if {text}{{{{ end }}}}"

@@ -1,24 +1,21 @@
 """What PromQL itself says of an SLI: the figure that a dashboard would show."""
 
-from sloscore.core.objective import Signal
-from sloscore.core.samples import Family, LabelValues, Target
+from sloscore.core.samples import Family, FamilyKind, LabelValues, Target
 from sloscore.core.sli import RATE, Sli
-from sloscore.evaluation.measure import TOKENS_ROLE
 from sloscore.promql_text import matcher, quote, quote_regex
 
 
-def expression(sli: Sli, target: Target, seconds: float) -> str | None:
+def expression(sli: Sli, target: Target, seconds: float, gpus: int | None = None) -> str | None:
     """The SLI over the ``seconds`` before each moment, in its own unit, from ``rate()``.
 
-    None where the target's server has no metric for it.
+    ``gpus`` is how many the deployment runs on. None where the target's server has no metric for it.
     """
-    role = TOKENS_ROLE if sli.signal is Signal.THROUGHPUT else sli.signal.value
-    family = next((family for family in target.families if family.role == role), None)
+    if sli.statistic == RATE:
+        return _of_window(sli, target, seconds, gpus)
+    family = _family(target, sli.signal.value)
     if family is None:
         return None
-    if sli.statistic == RATE:
-        found = f"sum({_rate(family, target, '', seconds)})"
-    elif sli.quantile is None:
+    if sli.quantile is None:
         total, count = (_rate(family, target, part, seconds) for part in ("_sum", "_count"))
         found = f"sum({total}) / sum({count})"
     else:
@@ -29,6 +26,26 @@ def expression(sli: Sli, target: Target, seconds: float) -> str | None:
             for total in (f"sum by (le) ({buckets})", f"sum({native})")
         )
     return found if family.scale == 1 else f"{family.scale!r} * ({found})"
+
+
+def _of_window(sli: Sli, target: Target, seconds: float, gpus: int | None) -> str | None:
+    """A rate: of counters, or of the requests that the latency counts, or else a counter."""
+    families = [family for role in sli.roles if (family := _family(target, role))]
+    if not sli.roles:
+        counting = (_family(target, role) for role in ("latency", "requests"))
+        families = [family for family in counting if family][:1]
+    if not families or len(families) < len(sli.roles):
+        return None
+    rates = (
+        _rate(family, target, "_count" if family.kind is FamilyKind.HISTOGRAM else "", seconds)
+        for family in families
+    )
+    found = " + ".join(f"sum({rate})" for rate in rates)
+    return f"({found}) / {gpus}" if sli.signal.is_per_gpu else found
+
+
+def _family(target: Target, role: str) -> Family | None:
+    return next((family for family in target.families if family.role == role), None)
 
 
 def _rate(family: Family, target: Target, suffix: str, seconds: float) -> str:

@@ -30,7 +30,7 @@ def plot(
     expressions = {
         sli.id: written
         for sli, _ in plan.rules.limits
-        if (written := expression(sli, plan.target, seconds)) is not None
+        if (written := expression(sli, plan.target, seconds, plan.setup.gpus)) is not None
     }
     span = min(row.window.start for row in rows), max(row.window.end for row in rows)
     lacks: str | None = (

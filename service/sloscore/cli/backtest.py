@@ -213,6 +213,7 @@ def _request(
         "selector": selector or spec.selector,
         "server": server or (named_server(spec) if spec.metrics is None else spec.server),
         "metrics": spec.metrics,
+        "gpus": spec.gpus,
         "window": window,
     }
     return validate(ScoreRequest, data, "")

@@ -9,6 +9,7 @@ import click
 from sloscore.core.curve import Curve, Piecewise, Polynomial
 from sloscore.core.penalty import Slo
 from sloscore.core.sli import Sli
+from sloscore.core.units import amount
 from sloscore.errors import SpecError
 from sloscore.spec.loader import load_task
 from sloscore.spec.model import TaskSpec
@@ -114,7 +115,7 @@ def _limits(task: TaskSpec) -> tuple[tuple[Sli, Slo], ...]:
 def _row(sli: Sli, slo: Slo) -> tuple[str, ...]:
     side, past = (">=", "under") if slo.is_minimum else ("<=", "over")
     hard = f"from {slo.fail_ratio * 100:.12g}% {past}" if slo.hard_fail else "no"
-    limit = f"{side} {slo.threshold:.12g} {sli.signal.unit}"
+    limit = f"{side} {amount(slo.threshold, sli.signal.unit, 12)}"
     return sli.id, sli.statistic, limit, f"{slo.weight:.12g}", hard, _penalty(slo.curve)
 
 

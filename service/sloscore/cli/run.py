@@ -81,6 +81,9 @@ class _RunCommand(click.Command):
 )
 @click.option("--server", help="Preset of the server's metrics. [default: the task's]")
 @click.option(
+    "--gpus", type=click.IntRange(min=1), help="GPUs of the deployment. [default: the task's]"
+)
+@click.option(
     "--url", envvar="SLOSCORE_URL", default="http://127.0.0.1:8520", show_default=True, callback=web_address,
     help="URL of the service.",
 )  # fmt: skip
@@ -113,6 +116,7 @@ def run(  # noqa: PLR0913  an option each
     key: str | None,
     objective: str | None,
     server: str | None,
+    gpus: int | None,
     url: str,
     token_file: Path | None,
     no_service: bool,
@@ -151,6 +155,7 @@ def run(  # noqa: PLR0913  an option each
         "selector": selector or None,
         "server": server,
         "target": target,
+        "gpus": gpus,
     }
     registration = validate(Registration, body, "")
     try:
@@ -188,7 +193,11 @@ def _scraped(load: "Load", registration: "Registration") -> Mapping[str, Any]:
     from sloscore.settings import ScrapeSettings
     from sloscore.sources.scrape import ScrapeSource
 
-    given = {"server": registration.server, "selector": registration.selector}
+    given = {
+        "server": registration.server,
+        "selector": registration.selector,
+        "gpus": registration.gpus,
+    }
     task = registration.task.model_copy(update={k: v for k, v in given.items() if v is not None})
     plan = plan_target(task, str(registration.target), None)
 

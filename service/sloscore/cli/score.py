@@ -41,6 +41,9 @@ if TYPE_CHECKING:
     help="Which deployment, by a label of its series. Repeatable. [default: the task's]",
 )  # fmt: skip
 @click.option("--server", help="Preset of the server's metrics. [default: the task's]")
+@click.option(
+    "--gpus", type=click.IntRange(min=1), help="GPUs of the deployment. [default: the task's]"
+)
 @click.option("--start", help="Start of the window, RFC 3339 or Unix seconds.")
 @click.option("--end", help="End of the window.")
 @click.option(
@@ -66,6 +69,7 @@ def score(  # noqa: PLR0913  an option each
     values: dict[str, str],
     selector: dict[str, str],
     server: str | None,
+    gpus: int | None,
     start: str | None,
     end: str | None,
     target: str | None,
@@ -88,9 +92,10 @@ def score(  # noqa: PLR0913  an option each
         numbers=bool(values or base_score is not None),
         window=(start, end),
         target=(target, duration),
-        deployment=bool(selector or server),
+        deployment=bool(selector or server or gpus),
     )
     spec, _ = load_task_or_slo(task)
+    spec = spec.model_copy(update={"gpus": gpus or spec.gpus})
     if target and duration:
         spec = spec.model_copy(
             update={"server": server or spec.server, "selector": selector or spec.selector}
@@ -103,6 +108,7 @@ def score(  # noqa: PLR0913  an option each
         data["selector"] = selector or spec.selector
         data["server"] = server or (named_server(spec) if spec.metrics is None else spec.server)
         data["metrics"] = spec.metrics
+        data["gpus"] = spec.gpus
     else:
         data["values"] = {name: _number(name, value) for name, value in values.items()}
         data["base_score"] = base_score
@@ -127,7 +133,7 @@ def _check_usage(
             "give one of --value with --base-score, --start with --end, or --target with --for"
         )
     if numbers and deployment:
-        raise click.UsageError("--selector and --server belong to a window, not to --value")
+        raise click.UsageError("--selector, --server and --gpus belong to a window, not to --value")
     if any(window) and not all(window):
         raise click.UsageError("a window needs both --start and --end")
     if any(target) and not all(target):

@@ -57,11 +57,12 @@ class AsyncSLOClient:
         scrape_interval: str | None = None,
         start: float | None = None,
         baseline: str | None = None,
+        gpus: int | None = None,
     ) -> "AsyncExperiment":
         """As ``SLOClient.experiment``, for ``async with``."""
         document = calls.task_of(task, slo, objective)
         registration = calls.Registration(
-            id, document, selector, server, target, scrape_interval, start, baseline
+            id, document, selector, server, target, scrape_interval, start, baseline, gpus
         )
         return AsyncExperiment(self, registration)
 

@@ -50,6 +50,7 @@ class Registration:
     scrape_interval: str | None = None
     start: float | None = None
     baseline: str | None = None
+    gpus: int | None = None
 
     def call(self) -> Call:
         """POST /api/v1/experiments."""

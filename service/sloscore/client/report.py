@@ -18,7 +18,7 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class SliResult:
-    """One SLI against its SLO, in seconds (throughput: tokens/s); None is what is not known."""
+    """One SLI against its SLO, in the SLI's unit (docs/slis.md); None is what is not known."""
 
     sli: str
     verdict: str

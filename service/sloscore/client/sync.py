@@ -54,17 +54,19 @@ class SLOClient:
         scrape_interval: str | None = None,
         start: float | None = None,
         baseline: str | None = None,
+        gpus: int | None = None,
     ) -> "Experiment":
         """An experiment that starts when it is entered, and finishes when it is left.
 
         ``task`` is a task's name, or the whole document of a task file; ``slo`` and ``objective``
         go into it. ``selector`` says which deployment it is, by labels of its series in Prometheus;
         ``target`` is the URL of its metrics page, which the service then scrapes itself; ``baseline``
-        the id of an experiment that it is compared with, or "first" for the first of the task.
+        the id of an experiment that it is compared with, or "first" for the first of the task;
+        ``gpus`` how many GPUs it runs on, for what is measured per GPU.
         """
         document = calls.task_of(task, slo, objective)
         registration = calls.Registration(
-            id, document, selector, server, target, scrape_interval, start, baseline
+            id, document, selector, server, target, scrape_interval, start, baseline, gpus
         )
         return Experiment(self, registration)
 

@@ -4,6 +4,7 @@ import math
 
 from sloscore.core.penalty import Slo, hard_limit, violation_ratio
 from sloscore.core.sli import Estimate, Sli
+from sloscore.core.units import amount
 from sloscore.core.verdict import Uncertainty, Verdict, verdict_at
 
 
@@ -12,13 +13,18 @@ def explain(
 ) -> str:
     """The sentence for an SLI that has a value; ``more`` requests would settle its verdict."""
     unit = sli.signal.unit
-    text = f"{sli.title} is {estimate.value:.4g} {unit}, {_standing(estimate.value, slo, unit)}"
+    text = f"{sli.title} is {amount(estimate.value, unit)}, {_standing(estimate.value, slo, unit)}"
     if evidence := _evidence(estimate, slo, unit):
         text += f": {evidence}"
     if uncertainty is Uncertainty.BUCKETS:
         text += (
             f"; the verdict is not certain, because {_limits_inside(estimate, slo, unit)}: "
             "give the server a bucket bound there"
+        )
+    elif uncertainty is Uncertainty.COUNTS:
+        text += (
+            f"; the verdict is not certain, because {_limits_inside(estimate, slo, unit)}: "
+            f"{estimate.open_because}"
         )
     elif uncertainty is Uncertainty.SAMPLING:
         text += f"; the verdict is not certain, because {_by_chance(estimate, unit)}"
@@ -28,7 +34,8 @@ def explain(
 
 
 def _standing(value: float, slo: Slo, unit: str) -> str:
-    threshold = f"the {'minimum' if slo.is_minimum else 'threshold'} of {slo.threshold:g} {unit}"
+    name = "minimum" if slo.is_minimum else "threshold"
+    threshold = f"the {name} of {_limit(slo.threshold, unit)}"
     verdict = verdict_at(value, slo)
     if verdict is Verdict.MET:
         return f"{'at or above' if slo.is_minimum else 'at or under'} {threshold}"
@@ -44,7 +51,7 @@ def _evidence(estimate: Estimate, slo: Slo, unit: str) -> str:
     parts = []
     if estimate.lower < estimate.upper:
         opening = "(" if estimate.lower_open else "["
-        parts.append(f"it lies in {_interval(opening, estimate.lower, estimate.upper)} {unit}")
+        parts.append(f"it lies in {_interval(opening, estimate.lower, estimate.upper, unit)}")
     total = estimate.requests
     if total is not None and not slo.is_minimum:
         over = estimate.count_over(slo.threshold)
@@ -53,7 +60,9 @@ def _evidence(estimate: Estimate, slo: Slo, unit: str) -> str:
             limit = estimate.lower
             over = estimate.count_over(limit)
         if over is not None:
-            parts.append(f"{over:.0f} of {total:.0f} requests took longer than {limit:g} {unit}")
+            parts.append(
+                f"{over:.0f} of {total:.0f} requests took longer than {_limit(limit, unit)}"
+            )
         elif parts:
             parts.append(f"{total:.0f} requests")
     return ", ".join(parts)
@@ -64,7 +73,7 @@ def _limits_inside(estimate: Estimate, slo: Slo, unit: str) -> str:
     if slo.hard_fail:
         limits.append(("hard limit", hard_limit(slo)))
     inside = [
-        f"the {name} of {limit:g} {unit}"
+        f"the {name} of {_limit(limit, unit)}"
         for name, limit in limits
         if estimate.lower < limit < estimate.upper
     ]
@@ -75,13 +84,18 @@ def _limits_inside(estimate: Estimate, slo: Slo, unit: str) -> str:
 def _by_chance(estimate: Estimate, unit: str) -> str:
     low, high = estimate.sampled or (estimate.lower, estimate.upper)
     opening = "(" if low > 0 else "["
-    where = _interval(opening, low, high)
+    where = _interval(opening, low, high, unit)
     return (
         f"{estimate.requests or 0:.0f} requests tell only that the deployment's own lies in "
-        f"{where} {unit} ({estimate.confidence or 0:.4g} confidence)"
+        f"{where} ({estimate.confidence or 0:.4g} confidence)"
     )
 
 
-def _interval(opening: str, low: float, high: float) -> str:
+def _interval(opening: str, low: float, high: float, unit: str) -> str:
     closing = "inf)" if math.isinf(high) else f"{high:.4g}]"
-    return f"{opening}{low:.4g}, {closing}"
+    return f"{opening}{low:.4g}, {closing} {unit}"
+
+
+def _limit(value: float, unit: str) -> str:
+    """An amount in as many digits as people write a limit."""
+    return amount(value, unit, 6)

@@ -91,6 +91,8 @@ def judge(
     by_buckets = _range(slo, (best, worst), value)
     by_sampling = _range(slo, _ends(slo, *estimate.widest), value)
     uncertainty = _uncertainty(by_buckets.verdicts, by_sampling.verdicts)
+    if uncertainty is Uncertainty.BUCKETS and estimate.open_because:
+        uncertainty = Uncertainty.COUNTS
     verdict = verdict_at(value, slo)
     if hard_fail_on is HardFailOn.CERTAIN and uncertainty is not None:
         verdict = _softened(verdict)

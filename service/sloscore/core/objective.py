@@ -1,6 +1,15 @@
 """What a tuner optimises, and in which direction a score gets better."""
 
+from collections.abc import Mapping
 from enum import StrEnum
+from typing import Final
+
+from sloscore.core.units import (
+    REQUESTS_PER_SECOND,
+    SECONDS,
+    TOKENS_PER_SECOND,
+    TOKENS_PER_SECOND_PER_GPU,
+)
 
 
 class Direction(StrEnum):
@@ -11,33 +20,71 @@ class Direction(StrEnum):
 
 
 class Signal(StrEnum):
-    """What an inference server measures for each request (throughput: for the window)."""
+    """What an inference server measures for each request, or does in a second of the window.
+
+    Throughput without another word is that of output tokens; total is prompt and output.
+    """
 
     LATENCY = "latency"
     TTFT = "ttft"
     TPOT = "tpot"
     THROUGHPUT = "throughput"
+    THROUGHPUT_PER_GPU = "throughput_per_gpu"
+    TOTAL_THROUGHPUT = "total_throughput"
+    TOTAL_THROUGHPUT_PER_GPU = "total_throughput_per_gpu"
+    REQUEST_THROUGHPUT = "request_throughput"
 
     @property
     def unit(self) -> str:
-        """Unit of the signal's values: ``s`` or ``tokens/s``."""
-        return "tokens/s" if self is Signal.THROUGHPUT else "s"
+        """Unit of the signal's values, one of ``sloscore.core.units``."""
+        return _UNITS.get(self, SECONDS)
+
+    @property
+    def is_rate(self) -> bool:
+        """Whether it is one number a second for the window, not one for each request."""
+        return self in _UNITS
+
+    @property
+    def rises_to_better(self) -> bool:
+        """Whether a higher value is the better one, so that limits are minimums."""
+        return self.is_rate
+
+    @property
+    def is_per_gpu(self) -> bool:
+        """Whether it is shared out over the GPUs of the deployment."""
+        return self.unit == TOKENS_PER_SECOND_PER_GPU
+
+    @property
+    def words(self) -> str:
+        """The signal as a sentence names it."""
+        return self.value.replace("_", " ").replace("gpu", "GPU")
+
+
+_UNITS: Final[Mapping[Signal, str]] = {
+    Signal.THROUGHPUT: TOKENS_PER_SECOND,
+    Signal.THROUGHPUT_PER_GPU: TOKENS_PER_SECOND_PER_GPU,
+    Signal.TOTAL_THROUGHPUT: TOKENS_PER_SECOND,
+    Signal.TOTAL_THROUGHPUT_PER_GPU: TOKENS_PER_SECOND_PER_GPU,
+    Signal.REQUEST_THROUGHPUT: REQUESTS_PER_SECOND,
+}
 
 
 class Objective(StrEnum):
-    """The base score of an experiment: the mean of one signal over its window."""
+    """The base score of an experiment: the mean of one signal over its window, or its rate."""
 
     MINIMIZE_LATENCY = "minimize_latency"
     MINIMIZE_TTFT = "minimize_ttft"
     MINIMIZE_TPOT = "minimize_tpot"
     MAXIMIZE_THROUGHPUT = "maximize_throughput"
+    MAXIMIZE_THROUGHPUT_PER_GPU = "maximize_throughput_per_gpu"
+    MAXIMIZE_TOTAL_THROUGHPUT = "maximize_total_throughput"
+    MAXIMIZE_TOTAL_THROUGHPUT_PER_GPU = "maximize_total_throughput_per_gpu"
+    MAXIMIZE_REQUEST_THROUGHPUT = "maximize_request_throughput"
 
     @property
     def direction(self) -> Direction:
         """The direction in which this objective's score improves."""
-        if self is Objective.MAXIMIZE_THROUGHPUT:
-            return Direction.MAXIMIZE
-        return Direction.MINIMIZE
+        return Direction(self.value.split("_", 1)[0])
 
     @property
     def signal(self) -> Signal:

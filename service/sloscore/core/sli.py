@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -14,7 +15,17 @@ if TYPE_CHECKING:
 
 MEAN = "mean"
 RATE = "rate"
+_TOKENS_OUT, _TOKENS_IN = "tokens_out", "tokens_in"
+# What the rates are made of; requests are counted by whatever counts those of the window.
+_ROLES_OF_RATE: Mapping[Signal, tuple[str, ...]] = {
+    Signal.THROUGHPUT: (_TOKENS_OUT,),
+    Signal.THROUGHPUT_PER_GPU: (_TOKENS_OUT,),
+    Signal.TOTAL_THROUGHPUT: (_TOKENS_IN, _TOKENS_OUT),
+    Signal.TOTAL_THROUGHPUT_PER_GPU: (_TOKENS_IN, _TOKENS_OUT),
+    Signal.REQUEST_THROUGHPUT: (),
+}
 _PERCENTILE = re.compile(r"p([1-9]\d?(?:\.\d)?)")
+_PERCENTILE_SUFFIX = re.compile(r"_p[\d.]+$")
 
 
 def parse_percentile(name: str) -> float:
@@ -26,6 +37,11 @@ def parse_percentile(name: str) -> float:
     if match is None:
         raise ValueError(f"{name!r} is not a percentile; name one from p1 to p99.9, such as p90")
     return float(Decimal(match[1]) / 100)
+
+
+def signal_of(sli: str) -> Signal:
+    """The signal of an SLI by its id: ``ttft_p99`` is one of TTFT; raises ValueError for no id."""
+    return Signal(_PERCENTILE_SUFFIX.sub("", sli))
 
 
 def minimum_requests(statistic: str) -> int:
@@ -48,6 +64,16 @@ class Sli:
     signal: Signal
     statistic: str
 
+    @classmethod
+    def of_window(cls, signal: Signal) -> "Sli":
+        """The one number that a whole window has of a signal: its rate, or its mean."""
+        return cls(signal.value, signal, RATE if signal.is_rate else MEAN)
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """The roles of the metrics that it is measured on."""
+        return _ROLES_OF_RATE.get(self.signal, (self.signal.value,))
+
     @property
     def quantile(self) -> float | None:
         """The quantile in (0, 1), or None where the statistic is no percentile."""
@@ -57,9 +83,9 @@ class Sli:
     def title(self) -> str:
         """The SLI as a sentence names it: ``P90 of latency``."""
         if self.statistic == RATE:
-            return str(self.signal)
+            return self.signal.words
         name = self.statistic if self.statistic == MEAN else self.statistic.upper()
-        return f"{name} of {self.signal}"
+        return f"{name} of {self.signal.words}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +97,8 @@ class Estimate:
     bucket (5, 10] took longer than 5 s. ``sampled`` is where the deployment's own value lies at
     ``confidence``, of which the window's requests are a sample (None: nothing was sampled); its
     lower end is exclusive where it is above 0. ``error`` is the standard error of the value.
-    ``histogram`` is what it was measured on.
+    ``histogram`` is what it was measured on. Where the interval is not that of a bucket,
+    ``open_because`` is a clause on why it is there and what would narrow it.
     """
 
     value: float
@@ -82,6 +109,7 @@ class Estimate:
     sampled: tuple[float, float] | None = None
     confidence: float | None = None
     error: float | None = None
+    open_because: str = field(default="", compare=False)
     histogram: "Histogram | None" = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:

@@ -24,10 +24,12 @@ class HardFailOn(StrEnum):
 class Uncertainty(StrEnum):
     """Why a verdict is not certain.
 
-    A limit lies inside a bucket, there are too few requests, or too much of the window is unseen.
+    A limit lies inside a bucket, what was counted leaves it open in another way, there are too few
+    requests, or too much of the window is unseen.
     """
 
     BUCKETS = "buckets"
+    COUNTS = "counts"
     SAMPLING = "sampling"
     WINDOW = "window"
 

@@ -13,9 +13,10 @@ from sloscore.core.compare import (
 )
 from sloscore.core.explain_change import explain_change
 from sloscore.core.nodata import NoData
-from sloscore.core.objective import Direction, Signal
+from sloscore.core.objective import Direction
 from sloscore.core.penalty import Slo
-from sloscore.core.sli import MEAN, RATE, Estimate, Sli
+from sloscore.core.sli import RATE, Estimate, Sli
+from sloscore.core.units import amount
 from sloscore.evaluation.coverage import foreign_counts, is_patchy, missing_counts
 from sloscore.evaluation.measure import measure, requests_in
 from sloscore.evaluation.plan import Plan
@@ -109,6 +110,7 @@ class _Side:
                 sli,
                 self.counts,
                 self.span,
+                setup=self.plan.setup,
                 confidence=rules.confidence,
                 min_requests=rules.min_requests,
             )
@@ -148,7 +150,7 @@ class _Pair:
         if isinstance(found, NoData):
             return _unknown(title, found.reason, new, old)
         unit = sli.signal.unit
-        shown = (f"{new.value:.4g} {unit}", f"{old.value:.4g} {unit}")
+        shown = (amount(new.value, unit), amount(old.value, unit))
         told = self._told(title, shown, found, direction)
         if found.sign == 0 and sli.quantile is not None and _share_a_bucket(new, old):
             text = f"{told.explanation} {_SHARED_BUCKET}"
@@ -211,8 +213,7 @@ def _sli(pair: _Pair, sli: Sli, slo: Slo) -> SliChange:
 
 def _base(pair: _Pair, *, is_given: bool) -> Change:
     objective = pair.plan.objective
-    signal = objective.signal
-    sli = Sli(signal.value, signal, RATE if signal is Signal.THROUGHPUT else MEAN)
+    sli = pair.plan.spec.base
     title = f"base score ({sli.title})"
     if is_given:
         return _unknown(title, _GIVEN, None, None)

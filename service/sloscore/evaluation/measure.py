@@ -1,16 +1,31 @@
 """SLIs and the base score from a window's counts."""
 
 import math
+from dataclasses import dataclass
 
 from sloscore.core.confidence import DEFAULT_CONFIDENCE
 from sloscore.core.measured import measured_mean, measured_quantile
 from sloscore.core.nodata import NoData
-from sloscore.core.objective import Objective, Signal
-from sloscore.core.sli import MEAN, RATE, Estimate, Sli, minimum_requests
+from sloscore.core.objective import Signal
+from sloscore.core.sli import RATE, Estimate, Sli, minimum_requests
 from sloscore.experiments.window import WindowCounts
 
 REQUESTS_ROLE = "requests"
-TOKENS_ROLE = "tokens_out"
+_TOKENS = {"tokens_in": "prompt", "tokens_out": "output"}
+_EDGES = "the ends of the window lie between scrapes; scrape more often, or measure for longer"
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What measuring a deployment needs to know besides what was counted.
+
+    ``gpus`` is how many GPUs it runs on, None where nobody has said so.
+    """
+
+    gpus: int | None = None
+
+
+UNKNOWN_SETUP = Setup()
 
 
 def requests_in(counts: WindowCounts) -> float:
@@ -27,15 +42,16 @@ def requests_in(counts: WindowCounts) -> float:
     return max((seen.count for seen in counts.histograms.values()), default=0.0)
 
 
-def measure(
+def measure(  # noqa: PLR0913  an estimate rests on these
     sli: Sli,
     counts: WindowCounts,
     window: tuple[float, float],
     *,
+    setup: Setup = UNKNOWN_SETUP,
     confidence: float = DEFAULT_CONFIDENCE,
     min_requests: int | None = None,
 ) -> Estimate | NoData:
-    """What the window's counts say of one SLI, in seconds (throughput: tokens/s).
+    """What the window's counts say of one SLI, in its unit.
 
     ``window`` is the load's start and end in Unix seconds. Fewer requests than the statistic needs
     (``min_requests`` overrides how many) are no data. ``confidence`` is that of the interval that
@@ -43,8 +59,8 @@ def measure(
     """
     if unseen := _unseen(counts, window[0]):
         return unseen
-    if sli.signal is Signal.THROUGHPUT:
-        return _throughput(counts, window)
+    if sli.statistic == RATE:
+        return _rate(sli, counts, window, setup)
     histogram = counts.histograms.get(sli.signal.value)
     if histogram is None:
         return NoData(f"the server exposed no histogram of {sli.signal} in the window")
@@ -59,16 +75,14 @@ def measure(
 
 
 def measure_base(
-    objective: Objective, counts: WindowCounts, window: tuple[float, float]
+    base: Sli, counts: WindowCounts, window: tuple[float, float], setup: Setup = UNKNOWN_SETUP
 ) -> Estimate | NoData:
-    """The objective's value over the window: a mean in seconds, or tokens/s."""
-    signal = objective.signal
-    statistic = RATE if signal is Signal.THROUGHPUT else MEAN
-    estimate = measure(Sli(signal.value, signal, statistic), counts, window)
+    """The objective's value over the window, of which ``base`` is the SLI: a mean or a rate."""
+    estimate = measure(base, counts, window, setup=setup)
     if isinstance(estimate, NoData):
         return estimate
     if not 0 <= estimate.value < math.inf:
-        return NoData(f"the {statistic} of {signal} came out as {estimate.value}")
+        return NoData(f"the {base.statistic} of {base.signal} came out as {estimate.value}")
     return estimate
 
 
@@ -85,21 +99,38 @@ def _unseen(counts: WindowCounts, start: float) -> NoData | None:
     return None
 
 
-def _throughput(counts: WindowCounts, window: tuple[float, float]) -> Estimate | NoData:
-    """Output tokens over the seconds that they were made in.
+def _rate(
+    sli: Sli, counts: WindowCounts, window: tuple[float, float], setup: Setup
+) -> Estimate | NoData:
+    """What was counted over the seconds that it was made in.
 
-    Tokens are counted between the scrapes around the window. If load ran on outside of it,
+    It is counted between the scrapes around the window. If load ran on outside of it,
     dividing by the scrapes' distance is right; if all load ran inside, dividing by the window's
     seconds is. The value is the lower of both, so that it never promises too much.
     """
-    tokens = counts.counters.get(TOKENS_ROLE)
-    start, end = window
-    if tokens is None or counts.observed_start is None or counts.observed_end is None:
-        return NoData("the server exposed no counter of output tokens in the window")
-    if requests_in(counts) == 0 and tokens == 0:
+    total = _total(sli, counts)
+    if isinstance(total, NoData):
+        return total
+    share = setup.gpus if sli.signal.is_per_gpu else 1
+    if share is None:
+        return NoData("nobody has said on how many GPUs the deployment runs")
+    if requests_in(counts) == 0 and total == 0:
         return NoData("no requests finished in the window")
-    observed = counts.observed_end - counts.observed_start
-    shortest, longest = sorted((end - start, observed))
+    observed = (counts.observed_end or 0.0) - (counts.observed_start or 0.0)
+    shortest, longest = sorted((window[1] - window[0], observed))
     if shortest <= 0:
         return NoData("the window holds no two scrapes")
-    return Estimate(tokens / longest, tokens / longest, tokens / shortest)
+    least, most = total / share / longest, total / share / shortest
+    return Estimate(least, least, most, open_because=_EDGES)
+
+
+def _total(sli: Sli, counts: WindowCounts) -> float | NoData:
+    """What a rate counts, over the whole window."""
+    if sli.signal is Signal.REQUEST_THROUGHPUT:
+        return requests_in(counts)
+    total = 0.0
+    for role in sli.roles:
+        if role not in counts.counters or counts.observed_end is None:
+            return NoData(f"the server exposed no counter of {_TOKENS[role]} tokens in the window")
+        total += counts.counters[role]
+    return total

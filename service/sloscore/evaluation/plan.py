@@ -9,9 +9,10 @@ from sloscore.core.samples import Target
 from sloscore.core.sli import Sli
 from sloscore.core.verdict import HardFailOn
 from sloscore.errors import SpecError
+from sloscore.evaluation.measure import Setup
 from sloscore.experiments.model import Experiment
 from sloscore.spec.model import OptimizationSpec, TaskSpec
-from sloscore.spec.preset import families_for
+from sloscore.spec.preset import families_for, missing_gpus
 from sloscore.spec.slo import SloSpec
 from sloscore.spec.stop import EarlyStopSpec
 from sloscore.wire import Registration, ScoreRequest
@@ -50,6 +51,11 @@ class Plan:
     spec: TaskSpec
 
     @property
+    def setup(self) -> Setup:
+        """What measuring needs to know of the deployment."""
+        return Setup(self.spec.gpus)
+
+    @property
     def is_open(self) -> bool:
         """Whether the server has yet to be recognised."""
         return not self.target.families
@@ -63,14 +69,16 @@ class Plan:
 def plan_registration(registration: Registration, server: str | None = None) -> Plan:
     """The plan of a registered experiment; ``server`` is the one that was recognised, if any.
 
-    Raises SpecError where no deployment is selected, its server is unknown, or the server does not
-    expose what the task's SLOs or its objective need.
+    Raises SpecError where no deployment is selected, its server is unknown, the server does not
+    expose what the task's SLOs or its objective need, or nobody says on how many GPUs it runs where
+    they are per GPU.
     """
     task = registration.task
     overrides = {
         "server": registration.server or server,
         "selector": registration.selector,
         "baseline": registration.baseline,
+        "gpus": registration.gpus,
     }
     task = task.model_copy(update={k: v for k, v in overrides.items() if v is not None})
     if not task.selector and registration.target is None:
@@ -102,6 +110,7 @@ def plan_window(request: ScoreRequest) -> Plan:
         server=request.server,
         selector=request.selector,
         metrics=request.metrics,
+        gpus=request.gpus,
     )
     return _plan(None, None, task)
 
@@ -126,6 +135,8 @@ def rules_of(slo: SloSpec | None) -> Rules:
 
 
 def _plan(experiment: str | None, name: str | None, task: TaskSpec) -> Plan:
+    if problem := missing_gpus(task):
+        raise SpecError([problem])
     selector = tuple(sorted(task.selector.items()))
     return Plan(
         experiment=experiment,

@@ -36,12 +36,12 @@ def report_window(
     rules = plan.rules
     foreign = foreign_counts(counts)
     missing = None if end is None else missing_counts(counts, start, end)
-    slis = [_judge_window(sli, slo, counts, span, rules, foreign) for sli, slo in rules.limits]
+    slis = [_judge_window(sli, slo, counts, span, plan, foreign) for sli, slo in rules.limits]
     base: Estimate | NoData = NoData(foreign or missing or "")
     if base_score is not None:
         base = Estimate.exact(base_score)
     elif not (foreign or missing):
-        base = measure_base(plan.objective, counts, span)
+        base = measure_base(plan.spec.base, counts, span, plan.setup)
     if missing and not any(result.verdict is Verdict.HARD_FAIL for result in slis):
         # What was seen may fail for certain; it cannot pass.
         slis = [_judge(sli, slo, NoData(missing), rules) for sli, slo in rules.limits]
@@ -119,13 +119,19 @@ def _judge_window(  # noqa: PLR0913, PLR0917  a verdict on a window rests on the
     slo: Slo,
     counts: WindowCounts,
     span: tuple[float, float],
-    rules: Rules,
+    plan: Plan,
     foreign: str | None,
 ) -> SliResult:
+    rules = plan.rules
     if foreign is not None:
         return _judge(sli, slo, NoData(foreign), rules)
     estimate = measure(
-        sli, counts, span, confidence=rules.confidence, min_requests=rules.min_requests
+        sli,
+        counts,
+        span,
+        setup=plan.setup,
+        confidence=rules.confidence,
+        min_requests=rules.min_requests,
     )
     return with_coverage(_judge(sli, slo, estimate, rules), counts, span[1] - span[0])
 

@@ -4,9 +4,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from sloscore import conventions as names
-from sloscore.core.objective import Signal
 from sloscore.core.penalty import Slo
-from sloscore.core.sli import Sli
+from sloscore.core.sli import RATE, Sli
 from sloscore.generate.deployment import Deployment, Indicator
 from sloscore.generate.recording import judged
 from sloscore.generate.rules import Alert
@@ -98,8 +97,9 @@ def verdict_alerts(deployment: Deployment, indicator: Indicator, window: Span) -
 
 
 def _unknown(indicator: Indicator) -> str:
-    if indicator.sli.signal is Signal.THROUGHPUT:
-        return "no tokens and no requests, or no such series"
+    if indicator.sli.statistic == RATE:
+        counted = "no tokens and no requests" if indicator.families else "no requests"
+        return f"{counted}, or no such series"
     few = f"fewer than {indicator.min_requests} requests"
     if indicator.sli.quantile is None:
         return f"{few}, or no such series"

@@ -12,18 +12,23 @@ from sloscore.spec.model import TaskSpec
 from sloscore.spec.preset import Preset, preset_for, preset_names, roles_for
 from sloscore.spec.slo import SloSpec
 
-_TOKENS = "tokens_out"
 _COUNTED_BY = (Signal.LATENCY.value, "requests")
 
 
 @dataclass(frozen=True, slots=True)
 class Indicator:
-    """One SLI with its limit, the metric that it is measured on, and what it takes to be told."""
+    """One SLI with its limit, the metrics that it is measured on, and what it takes to be told."""
 
     sli: Sli
     slo: Slo
-    family: Family
+    families: tuple[Family, ...]
     min_requests: int
+
+    @property
+    def family(self) -> Family:
+        """The metric of an SLI that has only one."""
+        (family,) = self.families
+        return family
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +36,7 @@ class Deployment:
     """What rules are made of: ``selector`` holds the labels of its series.
 
     ``counted`` are the families that tell how many requests there were: the most that any saw.
+    ``gpus`` is how many GPUs it runs on, where anything is per GPU.
     """
 
     task: str
@@ -39,6 +45,7 @@ class Deployment:
     indicators: tuple[Indicator, ...]
     counted: tuple[Family, ...]
     preset: Preset
+    gpus: int | None = None
 
 
 def deployment_of(task: TaskSpec, file: str) -> Deployment:
@@ -60,11 +67,12 @@ def deployment_of(task: TaskSpec, file: str) -> Deployment:
         file=file,
         selector=tuple(sorted(task.selector.items())),
         indicators=tuple(
-            Indicator(sli, limit, families[_role(sli)], _needed(sli, slo))
+            Indicator(sli, limit, tuple(families[role] for role in sli.roles), _needed(sli, slo))
             for sli, limit in slo.limits()
         ),
         counted=_counted(families),
         preset=preset,
+        gpus=task.gpus,
     )
 
 
@@ -84,6 +92,9 @@ def _problems(task: TaskSpec, slo: SloSpec | None) -> list[str]:
             "slo.hard_fail_on: must be estimate: a ruler cannot tell how certain a hard fail is; "
             "the service can"
         )
+    limits = slo.limits() if slo else ()
+    if task.gpus is None and (per_gpu := [s.id for s, _ in limits if s.signal.is_per_gpu]):
+        problems.append(f"gpus: is required, as {' and '.join(per_gpu)} is per GPU")
     return problems
 
 
@@ -97,10 +108,6 @@ def _preset(task: TaskSpec) -> Preset:
         )
         raise SpecError([problem])
     return preset
-
-
-def _role(sli: Sli) -> str:
-    return _TOKENS if sli.signal is Signal.THROUGHPUT else sli.signal.value
 
 
 def _needed(sli: Sli, slo: SloSpec) -> int:

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from sloscore.core.objective import Signal
 from sloscore.core.samples import Family, FamilyKind, Labels
+from sloscore.core.sli import RATE
 from sloscore.generate.deployment import Deployment, Indicator
 from sloscore.generate.text import Span, either, indented, plain
 from sloscore.promql_text import matcher
@@ -68,8 +68,8 @@ class Counts:
 def value_of(deployment: Deployment, indicator: Indicator, window: Span) -> str:
     """The value of an SLI over the window, and nothing where it has none."""
     counts = Counts(deployment.selector, window)
-    if indicator.sli.signal is Signal.THROUGHPUT:
-        return _throughput(counts, indicator.family, deployment.counted, window)
+    if indicator.sli.statistic == RATE:
+        return _rate(counts, deployment, indicator, window)
     if indicator.sli.quantile is None:
         return _mean(counts, indicator)
     return _quantile(counts, indicator, indicator.sli.quantile)
@@ -104,12 +104,16 @@ def _mean(counts: Counts, indicator: Indicator) -> str:
     return f"{counts.sum(family)}{_scale(family)}\n/ {enough}\n{_IS_NUMBER}"
 
 
-def _throughput(counts: Counts, tokens: Family, counted: Sequence[Family], window: Span) -> str:
-    """Tokens a second; none are no value where there were no requests, either."""
-    total = counts.total(tokens)
-    served = either(f"{any_of_it} > 0" for any_of_it in (total, *_most(counts, counted)))
-    rate = f"{total} / {plain(window.seconds)}\n{_IS_NUMBER}"
-    return f"{rate}\nand\n(\n{indented(served)}\n)"
+def _rate(counts: Counts, deployment: Deployment, indicator: Indicator, window: Span) -> str:
+    """What was counted in a second; nothing is no value where there were no requests, either."""
+    requests = _most(counts, deployment.counted)
+    totals = [counts.total(family) for family in indicator.families]
+    total = " + ".join(totals or requests)
+    rate = f"{f'({total})' if totals[1:] else total} / {plain(window.seconds)}"
+    if indicator.sli.signal.is_per_gpu:
+        rate += f" / {deployment.gpus}"
+    served = either(f"{counted} > 0" for counted in (*totals, *requests))
+    return f"{rate}\n{_IS_NUMBER}\nand\n(\n{indented(served)}\n)"
 
 
 def _most(counts: Counts, families: Sequence[Family]) -> tuple[str, ...]:

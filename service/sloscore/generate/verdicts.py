@@ -4,7 +4,6 @@ Where the value is missing, all of it is; only ``no_data`` and ``hard_fail`` hav
 """
 
 from dataclasses import dataclass
-from typing import Final
 
 from sloscore import conventions as names
 from sloscore.core.penalty import ABSOLUTE_TOLERANCE, RELATIVE_TOLERANCE, Slo
@@ -13,13 +12,11 @@ from sloscore.generate.curves import value_of
 from sloscore.generate.text import plain
 from sloscore.promql_text import matcher
 
-_UNITS: Final = {"s": "seconds", "tokens/s": "tokens_per_second"}
-
 
 def value_name(sli: Sli, window: str) -> str:
     """The name under which the value of an SLI is recorded."""
     statistic = sli.statistic.replace(".", "_")
-    unit = _UNITS[sli.signal.unit]
+    unit = names.UNIT_NAMES[sli.signal.unit]
     return names.RULE_VALUE.format(
         signal=sli.signal.value, unit=unit, statistic=statistic, window=window
     )

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
 from sloscore.core.objective import Objective
+from sloscore.core.sli import Sli
 from sloscore.spec.metric import CustomMetrics
 from sloscore.spec.slo import SloSpec
 
@@ -29,6 +30,7 @@ def _check_labels(selector: dict[str, str]) -> dict[str, str]:
 
 LabelValue = Annotated[str, Field(min_length=1, max_length=1024)]
 Selector = Annotated[dict[str, LabelValue], AfterValidator(_check_labels)]
+Gpus = Annotated[int, Field(ge=1, le=1_000_000)]
 
 
 ExperimentId = Annotated[
@@ -64,6 +66,7 @@ class TaskSpec(BaseModel):
     ``selector`` holds the labels that all series of the deployment carry; ``metrics`` names metrics
     by their role, of a server without a preset or over those of its preset. ``baseline`` is what
     experiments are compared with: an experiment's id, or "first" for the task's first.
+    ``gpus`` is how many GPUs the deployment runs on, by which rates per GPU are divided.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -86,11 +89,22 @@ class TaskSpec(BaseModel):
     selector: Selector = Field(default_factory=dict)
     metrics: CustomMetrics | None = None
     baseline: ExperimentId | None = None
+    gpus: Gpus | None = None
 
     @property
     def objective(self) -> Objective:
         """What the tuner optimises."""
         return self.optimization.objective
+
+    @property
+    def base(self) -> Sli:
+        """What the objective is measured by."""
+        return Sli.of_window(self.objective.signal)
+
+    @property
+    def measured(self) -> tuple[Sli, ...]:
+        """All that scoring the task measures: its SLIs, and its base."""
+        return (*(sli for sli, _ in self.slo.limits()), self.base) if self.slo else (self.base,)
 
     @field_validator("task_name")
     @classmethod

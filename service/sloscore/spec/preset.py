@@ -15,7 +15,6 @@ from sloscore.spec.loader import parse_model
 from sloscore.spec.metric import Metric, MetricName, Metrics, Role
 from sloscore.spec.model import TaskSpec
 
-_ROLES_OF_SIGNAL: Mapping[Signal, Role] = {Signal.THROUGHPUT: "tokens_out"}
 # What counts the requests of a window: the first of these that the server has.
 _COUNTS_REQUESTS: tuple[Role, ...] = ("latency", "requests")
 
@@ -154,13 +153,23 @@ def roles_for(task: TaskSpec, preset: Preset) -> tuple[str, ...]:
     Requests are counted by the latency histogram, where the server has none by its counter of
     requests, and without that by what the SLOs need anyway.
     """
-    signals = {task.objective.signal}
-    if task.slo is not None:
-        signals.update(sli.signal for sli, _ in task.slo.limits())
-    needed = sorted(signals)
+    measured = sorted(task.measured, key=lambda sli: sli.signal)
     counts = [role for role in _COUNTS_REQUESTS if role in preset.metrics][:1]
-    roles = [*counts, *(_ROLES_OF_SIGNAL.get(signal, signal.value) for signal in needed)]
-    return tuple(dict.fromkeys(roles))
+    if not counts and any(sli.signal is Signal.REQUEST_THROUGHPUT for sli in measured):
+        counts = ["requests"]
+    return tuple(dict.fromkeys((*counts, *(role for sli in measured for role in sli.roles))))
+
+
+def missing_gpus(task: TaskSpec) -> str | None:
+    """What is wrong where something is measured per GPU, and nobody says how many there are."""
+    per_gpu = dict.fromkeys(sli.id for sli in task.measured if sli.signal.is_per_gpu)
+    if not per_gpu or task.gpus is not None:
+        return None
+    are = "is a rate" if len(per_gpu) == 1 else "are rates"
+    return (
+        f"gpus: missing: {' and '.join(per_gpu)} {are} per GPU: say on how many GPUs this "
+        "experiment runs, here or in the task"
+    )
 
 
 def preset_for(task: TaskSpec) -> Preset | None:

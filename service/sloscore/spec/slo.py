@@ -11,7 +11,7 @@ from sloscore.core.confidence import DEFAULT_CONFIDENCE
 from sloscore.core.curve import DEFAULT_STEEPNESS, Curve, PenaltyFunction
 from sloscore.core.objective import Signal
 from sloscore.core.penalty import DEFAULT_FAIL_RATIO, Slo
-from sloscore.core.sli import MEAN, RATE, Sli, parse_percentile
+from sloscore.core.sli import MEAN, Sli, parse_percentile
 from sloscore.core.verdict import HardFailOn
 from sloscore.settings import Duration
 from sloscore.spec.penalty import Penalty, curve_of
@@ -19,7 +19,7 @@ from sloscore.spec.stop import EarlyStopSpec
 
 _PERCENTILE_LIKE = re.compile(r"p\d.*", re.DOTALL)
 # Angle brackets set a form's tag apart from keys: it is no part of a mistake's dotted path.
-_FLAT, _PERCENTILES = "<flat>", "<percentiles>"
+_FLAT, _PERCENTILES, _KINDS = "<flat>", "<percentiles>", "<kinds>"
 # Far past any use; within them no figure that is made of these leaves the range of a float.
 _LEAST, _MOST = 1e-9, 1e9
 _DEFAULT_STATISTIC = {Signal.TTFT: "p90", Signal.TPOT: MEAN}
@@ -96,6 +96,45 @@ SignalSlo = Annotated[
 ]
 
 
+class ThroughputSlos(BaseModel):
+    """Minimums of throughput by what is counted in a second.
+
+    ``output`` tokens, ``total`` tokens (prompt and output), either per GPU as well (of which there
+    are ``gpus``), and finished ``requests``.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    output: SloTarget | None = None
+    output_per_gpu: SloTarget | None = None
+    total: SloTarget | None = None
+    total_per_gpu: SloTarget | None = None
+    requests: SloTarget | None = None
+
+
+_SIGNAL_OF_KIND = {
+    "output": Signal.THROUGHPUT,
+    "output_per_gpu": Signal.THROUGHPUT_PER_GPU,
+    "total": Signal.TOTAL_THROUGHPUT,
+    "total_per_gpu": Signal.TOTAL_THROUGHPUT_PER_GPU,
+    "requests": Signal.REQUEST_THROUGHPUT,
+}
+
+
+def _throughput_form(section: object) -> str:
+    """The form of a throughput section: kinds where any key is one."""
+    if isinstance(section, ThroughputSlos):
+        return _KINDS
+    is_kinds = isinstance(section, Mapping) and not _SIGNAL_OF_KIND.keys().isdisjoint(section)
+    return _KINDS if is_kinds else _FLAT
+
+
+ThroughputSlo = Annotated[
+    Annotated[SloTarget, Tag(_FLAT)] | Annotated[ThroughputSlos, Tag(_KINDS)],
+    Discriminator(_throughput_form),
+]
+
+
 class ViolationBudgetSpec(BaseModel):
     """How many of a task's experiments may violate a hard SLO: a ``share`` of them, or a ``count``.
 
@@ -118,7 +157,9 @@ class ViolationBudgetSpec(BaseModel):
 
 
 class SloSpec(BaseModel):
-    """All limits of a task; thresholds in seconds, that of throughput a minimum in tokens/s.
+    """All limits of a task; thresholds in seconds, those of throughput minimums.
+
+    ``throughput`` takes one of output tokens/s, or one of each kind.
 
     ``min_requests`` is how many requests a window needs before its SLIs are judged; without it
     each statistic's own minimum holds. ``warmup`` (seconds) is cut off from the window's start.
@@ -133,7 +174,7 @@ class SloSpec(BaseModel):
     latency: PercentileSlos = Field(default_factory=dict)
     ttft: SignalSlo | None = None
     tpot: SignalSlo | None = None
-    throughput: SloTarget | None = None
+    throughput: ThroughputSlo | None = None
     penalty: Penalty = PenaltyFunction.EXPONENTIAL
     steepness: Positive = DEFAULT_STEEPNESS
     min_requests: int | None = Field(default=None, ge=1)
@@ -157,7 +198,7 @@ class SloSpec(BaseModel):
     def limits(self) -> tuple[tuple[Sli, Slo], ...]:
         """Every SLI with its limit: latency by percentile, then ttft, tpot and throughput."""
         return tuple(
-            (sli, target.limit(self._curve(target), is_minimum=sli.signal is Signal.THROUGHPUT))
+            (sli, target.limit(self._curve(target), is_minimum=sli.signal.rises_to_better))
             for sli, target in self._targets()
         )
 
@@ -172,8 +213,15 @@ class SloSpec(BaseModel):
                 yield Sli(signal.value, signal, statistic), section
             elif section is not None:
                 yield from _by_percentile(signal, section)
-        if self.throughput is not None:
-            yield Sli(Signal.THROUGHPUT.value, Signal.THROUGHPUT, RATE), self.throughput
+        for kind, signal in _SIGNAL_OF_KIND.items():
+            if (target := self._throughput(kind)) is not None:
+                yield Sli.of_window(signal), target
+
+    def _throughput(self, kind: str) -> SloTarget | None:
+        if isinstance(self.throughput, SloTarget):
+            return self.throughput if kind == "output" else None
+        found: SloTarget | None = getattr(self.throughput, kind, None)
+        return found
 
 
 def _by_percentile(

@@ -2,16 +2,20 @@
 
 from collections.abc import Iterator
 
+from sloscore.core.units import SECONDS
 from sloscore.spec.model import TaskSpec
+from sloscore.spec.preset import missing_gpus
 
 _LONG_SECONDS = 600.0
 _LARGE_RATIO = 5.0
 
 
 def warnings_of(task: TaskSpec) -> Iterator[str]:
-    """A sentence for each limit that looks like a slip of its unit."""
+    """A sentence for each limit that looks like a slip of its unit, and for GPUs that are not counted."""
+    if missing_gpus(task):
+        yield "gpus: not given, so each registration has to give it, for what is per GPU"
     for sli, slo in task.slo.limits() if task.slo else ():
-        if not slo.is_minimum and slo.threshold > _LONG_SECONDS:
+        if sli.signal.unit == SECONDS and slo.threshold > _LONG_SECONDS:
             yield f"{sli.id}: threshold is {slo.threshold:.12g} s: seconds, not milliseconds?"
         if slo.fail_ratio > _LARGE_RATIO:
             percent = f"{slo.fail_ratio * 100:.12g} %"

@@ -28,12 +28,13 @@ class Decision(Document):
 
 
 class SliReport(Document):
-    """One SLI against its SLO, in seconds (throughput: tokens/s).
+    """One SLI against its SLO, in the SLI's unit (docs/slis.md).
 
     ``lower`` and ``upper`` are what the window's own requests leave open (buckets),
     ``confidence_lower`` and ``confidence_upper`` where the deployment's own value lies at the
     report's ``confidence``. ``uncertainty`` says why a verdict is not ``certain``: "buckets" (a
-    limit lies inside of one), "sampling" (too few requests, of which about ``requests_to_settle``
+    limit lies inside of one), "counts" (a limit lies between the least and the most that was counted,
+    for another reason), "sampling" (too few requests, of which about ``requests_to_settle``
     more would do) or "window" (too much of it was seen by no scrape). ``requests_over`` of ``requests`` took longer than the
     threshold, where a bucket ends there. ``penalty_function`` says how ``penalty`` grows with
     ``violation_ratio``.

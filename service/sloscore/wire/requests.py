@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 from sloscore.core.objective import Objective
 from sloscore.settings import Duration
 from sloscore.spec.metric import CustomMetrics
-from sloscore.spec.model import ExperimentId, Selector, TaskSpec
+from sloscore.spec.model import ExperimentId, Gpus, Selector, TaskSpec
 from sloscore.spec.slo import SloSpec
 from sloscore.wire.values import Base, Document, TargetUrl, Time, json_number
 
@@ -30,7 +30,8 @@ class Registration(Document):
     experiment runs on where the task does not; ``start`` defaults to the time of the request.
     ``target`` is the URL of the server's metrics page: the service then scrapes it itself, at the
     start, at the end, and every ``scrape_interval`` in between. ``baseline`` is the experiment that
-    this one is compared with, in place of the task's.
+    this one is compared with, in place of the task's. ``gpus`` is how many GPUs this
+    experiment's deployment runs on; it goes before that of the task.
     """
 
     id: ExperimentId
@@ -41,6 +42,7 @@ class Registration(Document):
     scrape_interval: Annotated[Duration, Field(ge=0.1)] | None = None
     start: Time | None = None
     baseline: ExperimentId | None = None
+    gpus: Gpus | None = None
 
     @model_validator(mode="after")
     def _scrapes_a_target(self) -> "Registration":
@@ -96,13 +98,16 @@ class ScoreRequest(Document):
     server: str | None = None
     metrics: CustomMetrics | None = None
     window: TimeRange | None = None
+    gpus: Gpus | None = None
 
     @model_validator(mode="after")
     def _is_one_of_both(self) -> "ScoreRequest":
         if (self.values is None) == (self.selector is None):
             raise ValueError("give either values (with base_score) or selector (with window)")
-        if self.values is not None and (self.window or self.server or self.metrics):
-            raise ValueError("window, server and metrics belong to a selector, not to values")
+        if self.values is not None and (
+            self.window or self.server or self.metrics or self.gpus is not None
+        ):
+            raise ValueError("window, server, metrics and gpus belong to a selector, not to values")
         if self.selector is not None and self.window is None:
             raise ValueError("a selector needs a window {start, end}")
         return self

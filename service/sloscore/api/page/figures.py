@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from sloscore.core.objective import Signal
+from sloscore.core.sli import signal_of
 
 
 def figure(value: float | str | None) -> str:
@@ -19,12 +19,11 @@ def figure(value: float | str | None) -> str:
 
 
 def unit_of(sli: Mapping[str, Any]) -> str:
-    """The unit of an SLI of a report, by what the report says or else by its signal."""
-    said = sli.get("unit")
-    if isinstance(said, str):
-        return said
-    signal = str(sli.get("sli", "")).partition("_")[0]
-    return Signal(signal).unit if signal in list(Signal) else ""
+    """The unit of an SLI of a report; none where another release wrote of what this one does not know."""
+    try:
+        return signal_of(str(sli.get("sli", ""))).unit
+    except ValueError:
+        return ""
 
 
 def quantity(value: float | str | None, unit: str) -> str:

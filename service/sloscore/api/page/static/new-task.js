@@ -20,6 +20,14 @@ export const FIRST_TASK = {
 export const FIRST_VALUES = { latency_p50: 2.3, latency_p90: 5.5, latency_p99: 11.0, ttft: 1.2, tpot: 0.05 };
 
 const USUAL = [["latency", "p50"], ["latency", "p90"], ["latency", "p99"], ["ttft"], ["tpot"]];
+// The ids of the SLIs of throughput, by what is counted in a second.
+const THROUGHPUTS = {
+  output: "throughput",
+  output_per_gpu: "throughput_per_gpu",
+  total: "total_throughput",
+  total_per_gpu: "total_throughput_per_gpu",
+  requests: "request_throughput",
+};
 const NUMBER = /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i;
 
 const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value) && !JSON.isRawJSON?.(value);
@@ -66,11 +74,14 @@ export function limitsToShow(slo) {
 }
 
 /** The id of the SLI of a limit, as reports have it. */
-export const sliOf = (place) => place.join("_");
+export function sliOf(place) {
+  return place[0] === "throughput" ? (THROUGHPUTS[place[1]] ?? place.join("_")) : place.join("_");
+}
 
 /** A limit as a person calls it. */
 export function nameOf([signal, statistic]) {
   const name = signal.length <= 4 ? signal.toUpperCase() : signal;
+  if (signal === "throughput") return statistic ? `${name}: ${statistic.replaceAll("_", " ").replace("gpu", "GPU")}` : name;
   return statistic ? `${statistic.toUpperCase()} of ${name}` : name;
 }
 
