@@ -228,6 +228,7 @@ def _sli(result: SliResult) -> SliReport:
         severity=result.severity,
         verdict=result.verdict,
         explanation=result.explanation,
+        unit=result.sli.signal.unit,
     )
 
 

@@ -37,7 +37,7 @@ class SliReport(Document):
     for another reason), "sampling" (too few requests, of which about ``requests_to_settle``
     more would do) or "window" (too much of it was seen by no scrape). ``requests_over`` of ``requests`` took longer than the
     threshold, where a bucket ends there. ``penalty_function`` says how ``penalty`` grows with
-    ``violation_ratio``.
+    ``violation_ratio``. ``unit`` is null in reports of older releases.
     """
 
     sli: str
@@ -59,6 +59,7 @@ class SliReport(Document):
     severity: Severity | None
     verdict: Verdict
     explanation: str
+    unit: str | None = None
 
 
 class WindowReport(Document):
