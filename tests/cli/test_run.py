@@ -268,6 +268,15 @@ def test_a_token_comes_from_a_file_or_the_environment(section: Path, tmp_path: P
         assert set(fake.states.values()) == {"finished"}
 
 
+def test_a_command_is_told_which_experiment_it_is(section: Path, tmp_path: Path) -> None:
+    tell = f'echo "$SLOSCORE_URL $SLOSCORE_EXPERIMENT" > {tmp_path}/told'
+    with FakeService() as fake:
+        sloscore("run", "--url", fake.url, "--slo", str(section), "sh", "-c", tell)
+        (experiment,) = fake.states
+    assert (tmp_path / "told").read_text() == f"{fake.url} {experiment}\n"
+    assert re.fullmatch(r"chat-\d{8}T\d{6}Z-[0-9a-f]{6}", experiment)
+
+
 def test_a_report_of_another_version_is_printed_as_it_is(section: Path) -> None:
     with FakeService() as fake:
         fake.will_report("new", grade="A")

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -13,6 +13,7 @@ from typing import Any, Final, Self
 
 _TAKEN: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _POLL_SECONDS: Final = 0.05
+_LOOK_SECONDS: Final = 1.0
 
 
 class Interrupted(KeyboardInterrupt):
@@ -79,19 +80,19 @@ def run_command(
     signals: Signals,
     grace: float,
     advises_stop: Callable[[], bool] | None = None,
-    every: float = 1.0,
+    env: Mapping[str, str] | None = None,
 ) -> Ended:
-    """Run a command to its end, or until ``advises_stop``, which is asked every so many seconds.
+    """Run a command to its end, or until ``advises_stop``, which is asked once a second.
 
-    Once it is told to end, by advice or by a signal, it has ``grace`` seconds before SIGKILL.
+    Its environment is this one's, with ``env`` on top of it. Once it is told to end, by advice or by a signal, it has ``grace`` seconds before SIGKILL.
     Raises OSError where it cannot be run, and Interrupted once a signal has ended it.
     """
     stopped = False
     with signals.held():
-        running = _Running(words)
+        running = _Running(words, {**os.environ, **(env or {})})
         signals.pass_on(running.send)
         try:
-            while signals.received is None and running.lasts(every, signals):
+            while signals.received is None and running.lasts(_LOOK_SECONDS, signals):
                 if advises_stop is not None and advises_stop():
                     stopped = True
                     running.send(signal.SIGTERM)
@@ -111,10 +112,10 @@ class _Running:
     to the command and its descendants (the command alone, where there is no /proc).
     """
 
-    def __init__(self, words: Sequence[str]) -> None:
+    def __init__(self, words: Sequence[str], env: Mapping[str, str]) -> None:
         self._is_apart = not os.isatty(0)
         group = 0 if self._is_apart else None
-        self._process = subprocess.Popen(words, process_group=group)  # noqa: S603  what the user asked for
+        self._process = subprocess.Popen(words, process_group=group, env=env)  # noqa: S603  what the user asked for
         self._told: set[int] = set()
 
     def send(self, number: int) -> None:

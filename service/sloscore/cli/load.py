@@ -33,11 +33,15 @@ class Load:
     signals: Signals
     grace: float
 
-    def run(self, advises_stop: Callable[[], bool] | None = None) -> None:
+    def run(
+        self,
+        advises_stop: Callable[[], bool] | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> None:
         """Run it to its end; raises LoadFailed, and Interrupted once a signal has ended it."""
         name = self.words[0]
         try:
-            ended = run_command(self.words, self.signals, self.grace, advises_stop)
+            ended = run_command(self.words, self.signals, self.grace, advises_stop, env)
         except OSError as error:
             raise LoadFailed(f"{name} cannot be run: {error.strerror}", CANNOT_RUN) from error
         if ended.code != 0 and not ended.stopped:
@@ -69,7 +73,8 @@ class ServedRun:
                 self._experiment(_IMPATIENT).start()
                 is_registered = True
             say(f"experiment {self.id} runs")
-            load.run(_Adviser(self._experiment(0, _ASIDE_SECONDS)) if stop_early else None)
+            adviser = _Adviser(self._experiment(0, _ASIDE_SECONDS)) if stop_early else None
+            load.run(adviser, {"SLOSCORE_URL": self.url, "SLOSCORE_EXPERIMENT": self.id})
         except BaseException as error:
             if is_registered:
                 self._abort(error)
