@@ -1,7 +1,7 @@
 """A metric source that lives in memory, and what the tests of windows put into it."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sloscore.core.histogram import Histogram
@@ -94,6 +94,22 @@ class MemorySource:
             return AWAY
         latest = {each.instance: each for each in self.scrapes[key] if each.time <= at}
         return list(latest.values())
+
+
+class RecordingMemorySource(MemorySource):
+    """One that takes no samples of its own."""
+
+    async def capture(self, target: Target) -> Snapshot:
+        del target
+        return ()
+
+    def restore(
+        self, target: Target, samples: Iterable[InstanceSample], since: float | None = None
+    ) -> None:
+        del target, samples, since
+
+    def forget(self, key: str) -> None:
+        del key
 
 
 def source_of(*scrapes: InstanceSample) -> MemorySource:

@@ -1,18 +1,24 @@
 """Which experiment another one is compared with, as a real store has them."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import pytest
-from tests.unit.memory_source import END, START, sample
+from tests.unit.memory_source import END, START, RecordingMemorySource, sample
 
+from sloscore.errors import StoreError
 from sloscore.evaluation.baselines import Baselines, Found
+from sloscore.evaluation.board import Board
 from sloscore.evaluation.comparison import Baseline, NoBaseline
+from sloscore.evaluation.loop import Evaluator
 from sloscore.evaluation.plan import plan_of
 from sloscore.experiments.counted import WINDOW, CountedWindow, document_of
 from sloscore.experiments.model import LIVE, Experiment, State, new_experiment
 from sloscore.experiments.store import ExperimentStore
 from sloscore.experiments.window import WindowAccumulator
+from sloscore.settings import EvaluationSettings
+from sloscore.telemetry import Telemetry
 
 ACCUMULATED = WindowAccumulator(START, END)
 ACCUMULATED.feed([sample(START - 1, 1), sample(END + 1, 9)])
@@ -21,9 +27,10 @@ KEPT = {WINDOW: document_of(COUNTED)}
 
 
 class CountingStore(ExperimentStore):
-    """A store that tells how often it was asked."""
+    """A store that tells how often it was asked, and fails as often as it is told to."""
 
     asked = 0
+    fails = 0
 
     async def get(self, experiment_id: str) -> Experiment:
         self.asked += 1
@@ -35,6 +42,9 @@ class CountingStore(ExperimentStore):
 
     async def first_of_task(self, task: str) -> str | None:
         self.asked += 1
+        if self.fails > 0:
+            self.fails -= 1
+            raise StoreError("the disk is away")
         return await super().first_of_task(task)
 
 
@@ -196,6 +206,42 @@ async def test_an_experiment_may_be_what_its_task_names_and_may_name_nothing(lab
     assert reason(await lab.found("itself")) == "this experiment is the baseline itself"
     assert await lab.found("free") is None
     assert reason(await lab.found("lost")) == "there is no experiment 'nobody'"
+
+
+@pytest.mark.parametrize("ends", [False, True], ids=["live", "final"])
+async def test_a_store_that_fails_delays_the_comparison_and_costs_nothing_else(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, *, ends: bool
+) -> None:
+    monkeypatch.setattr("sloscore.evaluation.loop._RETRY_SECONDS", 0.001)
+    await lab.register("one")
+    await lab.end("one")
+    await lab.register("two")
+    if ends:
+        await lab.store.finish("two", END, END)
+    lab.store.fails = 2
+    source = RecordingMemorySource({"two": [sample(START - 1, 1), sample(END + 1, 9)]})
+    board, telemetry = Board(3600, 10), Telemetry()
+    often = EvaluationSettings(interval=0.01)
+    evaluator = Evaluator(lab.store, source, board, often, telemetry, source.clock)
+    await evaluator.resume()
+
+    running = asyncio.create_task(evaluator.run())
+    reasons: list[str | None] = []
+    async with asyncio.timeout(10):
+        while not reasons or reasons[-1] is not None:
+            await asyncio.sleep(0.005)
+            posted = board.get("two")
+            if posted is not None and posted.report.comparison is not None:
+                reasons.append(posted.report.comparison.reason)
+    running.cancel()
+    await asyncio.wait([running])
+
+    assert lab.store.fails == 0
+    labels = {"kind": "store"}
+    failed = telemetry.registry.get_sample_value("sloscore_evaluation_errors_total", labels)
+    assert failed == 2
+    assert (await lab.store.get("two")).state is (State.SCORED if ends else State.RUNNING)
+    assert set(reasons) <= {None, "the baseline was not looked up yet"}
 
 
 async def test_a_bug_in_comparing_costs_the_comparison_only(

@@ -2,15 +2,15 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
-from tests.unit.memory_source import START, MemorySource, requests, sample
+from tests.unit.memory_source import START, RecordingMemorySource, requests, sample
 
-from sloscore.core.samples import InstanceSample, Target
+from sloscore.core.samples import Target
 from sloscore.evaluation.board import Board
 from sloscore.evaluation.loop import Evaluator
 from sloscore.experiments.model import State, new_experiment
@@ -25,8 +25,8 @@ BROKE = "the evaluation broke, which the service's log explains: ZeroDivisionErr
 
 
 @dataclass
-class Source(MemorySource):
-    """A source that records nothing itself; raw samples of targets in ``odd`` break who asks."""
+class Source(RecordingMemorySource):
+    """A source; raw samples of targets in ``odd`` break who asks."""
 
     odd: set[str] = field(default_factory=set)
 
@@ -34,18 +34,6 @@ class Source(MemorySource):
         if target.key in self.odd:
             raise ZeroDivisionError("by zero")
         return await super().samples(target, after, until)
-
-    async def capture(self, target: Target) -> Snapshot:
-        del target
-        return ()
-
-    def restore(
-        self, target: Target, samples: Iterable[InstanceSample], since: float | None = None
-    ) -> None:
-        del target, samples, since
-
-    def forget(self, key: str) -> None:
-        del key
 
 
 @pytest.fixture
