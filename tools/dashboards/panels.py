@@ -41,7 +41,7 @@ MEASURED: Final[Words] = {"0": ("measured", "green"), "1": ("no data", "orange")
 
 COMPARED: Final[Words] = {
     "1": ("better", "green"),
-    "0": ("cannot tell", "text"),
+    "0": ("cannot tell", "transparent"),
     "-1": ("worse", "red"),
 }
 

@@ -76,7 +76,7 @@ def lines(axes: Axes, one: Shown, span: Span) -> None:
     if "min" in settings:
         high = axes.get_ylim()[1]
         axes.set_ylim(settings["min"], high * (1.05 if scale.get("type") != "symlog" else 1.0))
-    elif settings["unit"] == "percentunit":
+    elif "thresholdsStyle" in settings["custom"]:
         _shade(axes, settings)
     unit, decimals = settings["unit"], settings.get("decimals")
     if scale.get("type") != "symlog":

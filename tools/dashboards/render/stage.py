@@ -160,6 +160,7 @@ async def _register(api: aiohttp.ClientSession, candidate: Candidate, stage: Sta
         "server": candidate.kind,
         "optimization": {"objective": "minimize_latency" if chat else "maximize_throughput"},
         "slo": _CHAT_SLO if chat else _BATCH_SLO,
+        "baseline": "first",
     }
     selector = {"instance": stage.servers[candidate.name]}
     body = {"id": candidate.name, "task": task, "selector": selector}
