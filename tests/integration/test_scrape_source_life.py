@@ -6,6 +6,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 import pytest
+from aiohttp import web
 from tests.integration.pages import FAMILIES, PATIENCE, PageServer
 from tests.integration.scraping import (
     OFTEN,
@@ -93,6 +94,29 @@ async def test_a_capture_by_itself_is_not_recorded(connect: Connect, server: Pag
     await source.capture(target)
 
     assert len(await source.samples(target, 0.0, time.time())) == 1
+
+
+async def test_a_capture_takes_its_turn_among_the_scrapes_of_its_target(
+    connect: Connect, server: PageServer
+) -> None:
+    source, target = connect(), followed(server)
+    answer, under_way, most = server.answer, 0, 0
+
+    async def slow(request: web.Request) -> web.StreamResponse:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        await asyncio.sleep(OFTEN)
+        under_way -= 1
+        return await answer(request)
+
+    server.answer = slow
+    source.restore(target, ())
+    for _ in range(3):
+        await server.asked_again(1, "/t")
+        await source.capture(target)
+
+    assert most == 1
 
 
 async def test_a_forgotten_target_is_scraped_no_more_and_its_samples_are_gone(

@@ -1,9 +1,10 @@
 """The metric source that needs no Prometheus: it scrapes the servers' own /metrics pages."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -27,6 +28,8 @@ class _Followed:
     history: History
     failure: SourceError | None = None
     task: asyncio.Task[None] | None = None
+    # Pages that are asked for at once may be made in another order, and would seem to fall.
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class ScrapeSource:
@@ -53,7 +56,9 @@ class ScrapeSource:
 
     async def capture(self, target: Target) -> Snapshot:
         """A sample of a target taken now, which is not recorded; raises SourceError."""
-        _, sample = await self._scrape(target)
+        followed = self._followed.get(target.key)
+        async with contextlib.nullcontext() if followed is None else followed.turn:
+            _, sample = await self._scrape(target)
         if isinstance(sample, SourceError):
             raise sample
         return [sample]
@@ -119,7 +124,8 @@ class ScrapeSource:
     async def _keep_scraping(self, followed: _Followed) -> None:
         interval = followed.target.scrape_interval or self._settings.interval
         while True:
-            at, sample = await self._scrape(followed.target)
+            async with followed.turn:
+                at, sample = await self._scrape(followed.target)
             if not isinstance(sample, SourceError):
                 followed.failure = None
                 followed.history.add([sample])
