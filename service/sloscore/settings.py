@@ -259,6 +259,7 @@ class LimitSettings(SettingsModel):
     max_exported_experiments: int = Field(default=10_000, ge=1)
     max_wait: Duration = 60.0
     max_waiting: int = Field(default=1000, ge=1)
+    max_phases: int = Field(default=64, ge=1)
 
 
 class SettingsFile(SettingsModel):

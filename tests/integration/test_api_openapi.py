@@ -144,7 +144,22 @@ def test_exactly_the_writes_need_the_token() -> None:
         for operation in methods.values()
         if "security" in operation
     }
-    assert secured == {"registerExperiment", "finishExperiment", "abortExperiment"}
+    experiments = {"registerExperiment", "finishExperiment", "abortExperiment"}
+    assert secured == experiments | {"startPhase", "endPhase"}
+
+
+async def mark_phases(read: Reader) -> None:
+    """All but the last phase that is allowed, with every refusal on the way."""
+    start: Json = {"name": "c=1", "start": None}
+    for path, body in ((f"{ONE}/phases", start), (f"{ONE}/phases/end", {})):
+        await read.post_bad_bodies(path)
+        await read.post(path, body, headers={})
+        await read.post(path, body, headers=FOREIGN)
+        await read.post(path, body)
+        await read.post(path.replace(ONE, NOBODY), body)
+    for name in ("c=1", "c=8", "c=16"):
+        await read.post(f"{ONE}/phases", {"name": name})
+    await read.post(f"{ONE}/phases/end", {"name": "never", "end": None})
 
 
 async def run_experiments(read: Reader, selector: Json) -> None:
@@ -156,6 +171,7 @@ async def run_experiments(read: Reader, selector: Json) -> None:
     await read.post(EXPERIMENTS, first, headers=FOREIGN)
     for body in (first, first, second, {**second, "id": "three"}, {**second, "id": "one"}):
         await read.post(EXPERIMENTS, body)
+    await mark_phases(read)
     await read.api.score_until("one", has_requests(10))
     for path in (ONE, f"{ONE}?unknown=1", NOBODY):
         await read.get(path)
@@ -188,6 +204,7 @@ async def test_every_documented_answer_is_given_and_fits_its_schema(
     deployments: Deployments, prometheus: PrometheusProcess, tmp_path: Path
 ) -> None:
     limits = {"max_body_bytes": 2048, "max_live_experiments": 2, "max_waiting": 1}
+    limits["max_phases"] = 2
     given = settings(tmp_path, prometheus.url, auth={"token": TOKEN}, limits=limits)
     async with serving(given) as api:
         read = Reader(api)

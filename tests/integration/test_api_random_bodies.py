@@ -33,6 +33,8 @@ VALID = {
     EXPERIMENTS: {"id": "one", "task": TASK, "selector": {"a": "b"}, "start": None},
     f"{EXPERIMENTS}/one/finish": {"end": None, "base_score": 1.0},
     f"{EXPERIMENTS}/one/abort": {"reason": "none"},
+    f"{EXPERIMENTS}/one/phases": {"name": "c=8", "start": None},
+    f"{EXPERIMENTS}/one/phases/end": {"name": "c=8", "end": None},
     "/api/v1/score": {"slo": TASK["slo"], "values": {"latency_p90": 5.5}, "base_score": 3.0},
     "/api/v1/check": {"task": TASK},
     "/api/v1/check?": {"text": dumps(TASK), "name": "task.json"},

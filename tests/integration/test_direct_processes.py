@@ -3,34 +3,16 @@
 import asyncio
 import bisect
 import contextlib
-import signal
 import statistics
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import aiohttp
 import pytest
-from tests.cli.command import Process, running
-from tests.integration.service import Api, Json, has_requests, task_of, unix
+from tests.integration.processes import kill, started
+from tests.integration.service import Json, has_requests, task_of, unix
 
 from sloscore.simulate.requests import Deployment, Workload
 from sloscore.simulate.server import SimulatedServer
-
-
-@contextlib.asynccontextmanager
-async def started(place: Path) -> AsyncIterator[tuple[Process, Api]]:
-    """A service without a Prometheus in a process of its own, and a client of it."""
-    store = str(place / "sloscore.db")
-    arguments = ("--port", "0", "--store", store, "--no-prometheus", "--interval", "200ms")
-    async with running("serve", *arguments) as process, aiohttp.ClientSession() as session:
-        announced = await process.line()
-        assert announced.startswith("sloscore listens on http://"), await process.end()
-        yield process, Api(session, announced.split()[-1])
-
-
-async def kill(process: Process) -> None:
-    process.send(signal.SIGKILL)
-    assert (await process.end()).code == -signal.SIGKILL
 
 
 @contextlib.asynccontextmanager
@@ -68,13 +50,13 @@ def check_counts(report: Json, server: SimulatedServer) -> None:
 
 async def test_a_window_counts_the_same_though_its_service_was_killed(tmp_path: Path) -> None:
     async with under_load() as server:
-        async with started(tmp_path) as (process, api):
+        async with started(tmp_path, None) as (process, api):
             registered = await api.register("one", task_of(), **target(server))
             before = await api.score_until("one", has_requests(5))
             await kill(process)
         # Load goes on while no service runs.
         await finished(server, 20)
-        async with started(tmp_path) as (_, api):
+        async with started(tmp_path, None) as (_, api):
             live = await api.score_until("one", has_requests(before["window"]["requests"] + 20))
             assert live["window"]["observed_start"] == before["window"]["observed_start"]
             await api.finish("one")
@@ -87,23 +69,23 @@ async def test_a_window_counts_the_same_though_its_service_was_killed(tmp_path: 
 async def test_a_window_that_has_ended_needs_neither_its_service_nor_its_server(
     tmp_path: Path,
 ) -> None:
-    async with started(tmp_path) as (process, api), under_load() as server:
+    async with started(tmp_path, None) as (process, api), under_load() as server:
         await api.register("one", task_of(), **target(server))
         await finished(server, 20)
         ended = await api.finish("one")
         await kill(process)
-    async with started(tmp_path) as (_, api):
+    async with started(tmp_path, None) as (_, api):
         report = await api.final("one")
     assert report["window"]["end"] == ended.json["end"]
     check_counts(report, server)
 
 
 async def test_a_server_that_is_gone_when_the_service_is_back_is_no_data(tmp_path: Path) -> None:
-    async with started(tmp_path) as (process, api), under_load() as server:
+    async with started(tmp_path, None) as (process, api), under_load() as server:
         await api.register("one", task_of(), **target(server))
         await api.score_until("one", has_requests(5))
         await kill(process)
-    async with started(tmp_path) as (_, api):
+    async with started(tmp_path, None) as (_, api):
         await api.finish("one")
         report = await api.final("one")
         assert (await api.show("one"))["state"] == "no_data"

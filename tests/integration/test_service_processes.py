@@ -1,19 +1,16 @@
 """The service as a process of its own: killed, started again, and stopped while clients wait."""
 
 import asyncio
-import contextlib
 import signal
 import statistics
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
 import pytest
-from tests.cli.command import Process, running
+from tests.cli.command import running
+from tests.integration.processes import kill, started
 from tests.integration.service import (
-    NOWHERE,
-    Api,
     Deployments,
     Json,
     has_requests,
@@ -31,22 +28,6 @@ pytest_plugins = ["tests.integration.service_fixtures"]
 
 # SIGTERM must end the service within this many seconds, whatever its clients do.
 SHUTDOWN_SECONDS = 5.0
-
-
-@contextlib.asynccontextmanager
-async def started(place: Path, url: str = NOWHERE) -> AsyncIterator[tuple[Process, Api]]:
-    """A service in a process of its own, and a client of it."""
-    store = str(place / "sloscore.db")
-    arguments = ("--port", "0", "--store", store, "--prometheus", url, "--interval", "200ms")
-    async with running("serve", *arguments) as process, aiohttp.ClientSession() as session:
-        announced = await process.line()
-        assert announced.startswith("sloscore listens on http://"), await process.end()
-        yield process, Api(session, announced.split()[-1])
-
-
-async def kill(process: Process) -> None:
-    process.send(signal.SIGKILL)
-    assert (await process.end()).code == -signal.SIGKILL
 
 
 def check_counts(report: Json, server: SimulatedServer) -> None:

@@ -223,6 +223,7 @@ async def test_a_file_of_the_first_version_is_brought_up_to_date(tmp_path: Path)
     await store.register(trial("new"))
     await store.close()
     assert (old.state, old.score, old.report) == (State.SCORED, 0.5, {"penalty": 0.25})
+    assert (old.scrapes, old.phases) == (None, ())
     assert version(path) == [(len(schema.MIGRATIONS),)]
     assert (old.penalty, old.requests) == (0.25, None)
     kinds = ("age", "task", "state", "outcome", "figures")

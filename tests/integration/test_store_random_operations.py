@@ -12,7 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sloscore.errors import ConflictError, ExperimentNotFoundError, LimitError, SloscoreError
-from sloscore.experiments.model import FINAL, LIVE, OUTCOMES, Experiment, State, new_experiment
+from sloscore.experiments.model import (
+    FINAL,
+    LIVE,
+    OUTCOMES,
+    Experiment,
+    Phase,
+    State,
+    new_experiment,
+)
+from sloscore.experiments.phases import end_phase, ended_phases, start_phase
 from sloscore.experiments.store import ExperimentStore
 
 Answer: TypeAlias = Experiment | tuple[Experiment, bool] | type[SloscoreError]
@@ -40,9 +49,24 @@ class Dictionary:
             return ExperimentNotFoundError
         if known.state is State.RUNNING:
             end = now if end is None else end
-            return self._put(known, now, state=State.SETTLING, end=end, base_score=base)
+            phases = ended_phases(known.phases, end)
+            return self._put(
+                known, now, state=State.SETTLING, end=end, base_score=base, phases=phases
+            )
         contradicts = end not in {None, known.end} or base not in {None, known.base_score}
         return ConflictError if known.state is State.ABORTED or contradicts else known
+
+    def mark(
+        self, name: str, change: Callable[[Experiment], tuple[Phase, ...]], now: float
+    ) -> Answer:
+        known = self.held.get(name)
+        if known is None:
+            return ExperimentNotFoundError
+        try:
+            phases = change(known)
+        except ConflictError:
+            return ConflictError
+        return known if phases == known.phases else self._put(known, now, phases=phases)
 
     def abort(self, name: str, reason: str, now: float) -> Answer:
         known = self.held.get(name)
@@ -90,6 +114,18 @@ def finishing(name: str, end: float | None, base: float | None) -> Step:
     return lambda now: ("finish", (name, end, now, base))
 
 
+def marking(name: str, phase: str | None) -> Step:
+    def at(now: float) -> Operation:
+        def change(experiment: Experiment) -> tuple[Phase, ...]:
+            if phase is None:
+                return end_phase(experiment, None, None, now)
+            return start_phase(experiment, phase, None, now, 64)
+
+        return "mark", (name, change, now)
+
+    return at
+
+
 def aborting(name: str, reason: str) -> Step:
     return lambda now: ("abort", (name, reason, now))
 
@@ -104,6 +140,7 @@ scores = st.sampled_from([None, 0.1, math.inf, -math.inf])
 steps = st.one_of(
     st.builds(registering, names, st.integers(0, 1), st.sampled_from([None, 1, 2])),
     st.builds(finishing, names, st.sampled_from([None, 5.0, 6.0]), st.sampled_from([None, 0.1, 2])),
+    st.builds(marking, names, st.sampled_from(["c=1", "c=8", None])),
     st.builds(aborting, names, st.sampled_from(["too slow", "not needed"])),
     st.builds(finalizing, names, st.sampled_from(sorted(OUTCOMES)), scores),
 )

@@ -175,7 +175,7 @@ async def test_live_ticks_and_the_final_window_count_exactly_what_scrapes_have_s
         server.start_load(DEPLOYMENT, WORKLOAD, seed=1)
         start = await between_scrapes(server, more=2)
         baseline = shown_at(server, start)
-        live = Live(plan(job, kind), start)
+        live = Live.of(plan(job, kind), start)
         for _ in range(3):
             now = await between_scrapes(server)
             await ingested(prometheus, server)

@@ -104,9 +104,13 @@ class RecordingMemorySource(MemorySource):
         return ()
 
     def restore(
-        self, target: Target, samples: Iterable[InstanceSample], since: float | None = None
+        self,
+        target: Target,
+        samples: Iterable[InstanceSample],
+        since: float | None = None,
+        marks: Iterable[float] = (),
     ) -> None:
-        del target, samples, since
+        del target, samples, since, marks
 
     def forget(self, key: str) -> None:
         del key

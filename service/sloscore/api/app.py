@@ -4,7 +4,7 @@ import asyncio
 
 from aiohttp import web
 
-from sloscore.api import counts, drafts, experiments, overview, runbook, scores, status
+from sloscore.api import counts, drafts, experiments, overview, phases, runbook, scores, status
 from sloscore.api.auth import require_token
 from sloscore.api.browsers import refuse_other_sites
 from sloscore.api.context import CONTEXT, Context
@@ -53,6 +53,8 @@ def make_app(context: Context, token: str | None) -> web.Application:
             web.get(base + "/{id}", experiments.show),
             web.post(base + "/{id}/finish", experiments.finish),
             web.post(base + "/{id}/abort", experiments.abort),
+            web.post(base + "/{id}/phases", phases.start),
+            web.post(base + "/{id}/phases/end", phases.end),
             web.get(base + "/{id}/score", experiments.score),
             web.get(base + "/{id}/counts", counts.show_counts),
             web.post(_SCORE, scores.score_now),

@@ -19,10 +19,11 @@ from sloscore.core.objective import Objective
 from sloscore.core.samples import Target
 from sloscore.core.scoring import Status
 from sloscore.errors import ExperimentNotFoundError, LimitError, SourceError, SpecError
+from sloscore.evaluation.phased import report_unseen
 from sloscore.evaluation.plan import Plan, plan_of, plan_registration
 from sloscore.evaluation.recognise import with_server
-from sloscore.evaluation.report import report_failure
 from sloscore.experiments.model import FINAL, LIVE, Experiment, State, new_experiment
+from sloscore.experiments.phases import spans_of
 from sloscore.experiments.recorded import documents_of
 from sloscore.sources.base import Snapshot
 from sloscore.spec.model import FIRST
@@ -32,6 +33,7 @@ from sloscore.wire import (
     ExperimentDocument,
     ExperimentPage,
     Finish,
+    PhaseDocument,
     Registration,
     Report,
     to_milliseconds,
@@ -39,7 +41,7 @@ from sloscore.wire import (
 
 _log = structlog.get_logger()
 # Clocks of a tuner and of this service may differ by this many seconds.
-_CLOCK_TOLERANCE = 5.0
+CLOCK_TOLERANCE = 5.0
 _SETTLING = Decision(
     action="stop", reason="The load has ended; waiting for the closing scrape.", confidence=1.0
 )
@@ -58,6 +60,10 @@ def document_of(experiment: Experiment) -> ExperimentDocument:
         updated_at=experiment.updated_at,
         score=experiment.score,
         reason=experiment.reason,
+        phases=tuple(
+            PhaseDocument(name=phase.name, start=phase.start, end=phase.end)
+            for phase in experiment.phases
+        ),
     )
 
 
@@ -71,12 +77,12 @@ async def register(request: web.Request) -> web.Response:
     await _require_baseline(context, registration, plan)
     if plan.is_open and plan.target.url:
         plan = await _recognised(context, plan)
-    first = await _capture(context, plan.target)
+    first = await capture(context, plan.target)
     # After the scrape, so that it is the window's baseline.
     now = to_milliseconds(context.clock())
     start = now if registration.start is None else registration.start
     longest = context.settings.evaluation.max_window
-    if not now - longest <= start <= now + _CLOCK_TOLERANCE:
+    if not now - longest <= start <= now + CLOCK_TOLERANCE:
         raise SpecError(
             [f"start: must lie in the past, by no more than {longest:g} s (evaluation.max_window)"]
         )
@@ -132,7 +138,7 @@ async def finish(request: web.Request) -> web.Response:
     context = request.app[CONTEXT]
     body = await read_body(request, Finish, optional=True)
     now = to_milliseconds(context.clock())
-    if body.end is not None and body.end > now + _CLOCK_TOLERANCE:
+    if body.end is not None and body.end > now + CLOCK_TOLERANCE:
         raise SpecError(["end: lies in the future; finish an experiment when its load has ended"])
     key = request.match_info["id"]
     known = await context.store.get(key)
@@ -140,7 +146,7 @@ async def finish(request: web.Request) -> web.Response:
     if end is None:
         end = known.end if known.end is not None else now
     is_first = known.state is State.RUNNING
-    last = await _capture(context, plan_of(known).target) if is_first else ()
+    last = await capture(context, plan_of(known).target) if is_first else ()
     try:
         stored = await context.store.finish(key, end, now, body.base_score, documents_of(last))
     except ValueError as error:
@@ -211,7 +217,7 @@ async def _recognised(context: Context, plan: Plan) -> Plan:
         raise SpecError([f"server: cannot be recognised, as {error}; name it"]) from error
 
 
-async def _capture(context: Context, target: Target) -> Snapshot:
+async def capture(context: Context, target: Target) -> Snapshot:
     """A sample of a target that the service scrapes itself; empty where it does not answer now."""
     try:
         return await context.source.capture(target)
@@ -245,7 +251,9 @@ def current_report(context: Context, experiment: Experiment) -> Report:
     end = experiment.end
     if experiment.state is State.ABORTED and end is None:
         end = experiment.updated_at
-    report = report_failure(plan, reason, (experiment.start, end), now=context.clock())
+    span = (experiment.start, end)
+    spans = spans_of(experiment.phases, *span)
+    report = report_unseen(plan, reason, span, spans, now=context.clock())
     return _settling(report, end) if experiment.state is State.SETTLING else report
 
 

@@ -18,6 +18,8 @@ from sloscore.wire import (
     ExperimentDocument,
     ExperimentPage,
     Finish,
+    PhaseEnd,
+    PhaseStart,
     Problem,
     Registration,
     Report,
@@ -81,6 +83,18 @@ _OPERATIONS = (
     _Operation(
         "post", _EXPERIMENTS + "/{id}/abort", "abortExperiment", "Call an experiment off",
         ExperimentDocument, Abort, body_required=False, parameters=(_ID,),
+        problems=(400, 401, 403, 404, 409, 413, 415, 422), protected=True,
+    ),
+    _Operation(
+        "post", _EXPERIMENTS + "/{id}/phases", "startPhase",
+        "Say that a phase of the load begins, which ends the one before",
+        ExperimentDocument, PhaseStart, parameters=(_ID,),
+        problems=(400, 401, 403, 404, 409, 413, 415, 422, 429), protected=True,
+    ),
+    _Operation(
+        "post", _EXPERIMENTS + "/{id}/phases/end", "endPhase",
+        "Say that a phase of the load has ended", ExperimentDocument, PhaseEnd,
+        body_required=False, parameters=(_ID,),
         problems=(400, 401, 403, 404, 409, 413, 415, 422), protected=True,
     ),
     _Operation(

@@ -1,9 +1,11 @@
 """Whether a window's counts are those of the experiment's load, or of too much or too little."""
 
+import math
 from dataclasses import replace
 
 from sloscore.core.judge import SliResult
 from sloscore.core.verdict import Uncertainty
+from sloscore.experiments.phases import Span
 from sloscore.experiments.window import WindowCounts
 
 # A scrape comes within an interval, and is late by up to its own timeout, an interval at most.
@@ -58,19 +60,54 @@ def is_patchy(counts: WindowCounts, span: float) -> bool:
     return _unseen(counts) >= _UNCERTAIN_SHARE * span
 
 
-def with_coverage(result: SliResult, counts: WindowCounts, span: float) -> SliResult:
-    """The result, uncertain where a tenth of the window or more was seen by no scrape."""
-    if not result.certain or not is_patchy(counts, span):
-        return result
+def inseparable_counts(counts: WindowCounts, start: float, end: float) -> str | None:
+    """Why scrapes do not tell a phase from those beside it, if so: half of it has to be seen."""
+    span = end - start
+    seen = max(0.0, span - counts.unseen_head - counts.unseen_tail)
+    if seen >= _LARGEST_UNSEEN_SHARE * span:
+        return None
+    return (
+        f"scrapes tell of {seen:.1f} s of the phase's {span:.1f} s: have the server scraped more "
+        "often, or register the experiment with a target, which is scraped at each phase's bounds"
+    )
+
+
+def counted_beyond(counts: WindowCounts, span: Span) -> float:
+    """Seconds outside of a phase that its scrapes tell of, too, where other load may have been."""
+    return min(counts.widened_head, span.lead) + min(counts.widened_tail, span.trail)
+
+
+def measured_span(counts: WindowCounts, span: Span, now: float) -> tuple[float, float]:
+    """When a phase's requests were counted: not in what scrapes share with the phases beside it.
+
+    All in Unix seconds; load ran there, too, so that a rate is not one over the whole phase.
+    """
+    end = now if span.end is None else span.end
+    return (
+        span.start + (counts.unseen_head if math.isfinite(span.since) else 0.0),
+        end - (counts.unseen_tail if math.isfinite(span.until) else 0.0),
+    )
+
+
+def with_coverage(
+    result: SliResult, counts: WindowCounts, span: float, beyond: float = 0.0
+) -> SliResult:
+    """The result, uncertain where a tenth of the window or more was seen by no scrape.
+
+    So it is where as much was counted ``beyond`` it, all in seconds.
+    """
     unseen = _unseen(counts)
+    if not result.certain or max(unseen, beyond) < _UNCERTAIN_SHARE * span:
+        return result
+    if unseen >= beyond:
+        why = f"no scrape tells of {unseen:.1f} s of the {span:.1f} s"
+    else:
+        why = f"its scrapes reach {beyond:.1f} s beyond the {span:.1f} s"
     text = result.explanation.removesuffix(".")
     return replace(
         result,
         uncertainty=Uncertainty.WINDOW,
-        explanation=(
-            f"{text}; the verdict is not certain, because no scrape tells of {unseen:.1f} s of the "
-            f"{span:.1f} s."
-        ),
+        explanation=f"{text}; the verdict is not certain, because {why}.",
     )
 
 

@@ -12,12 +12,13 @@ import structlog
 from sloscore.errors import SloscoreError, SourceError, StoreError
 from sloscore.evaluation.baselines import Baselines
 from sloscore.evaluation.board import Board
+from sloscore.evaluation.phased import report_unseen
 from sloscore.evaluation.plan import Plan, plan_of
-from sloscore.evaluation.report import report_failure
 from sloscore.evaluation.settle import FINAL_STATE, Settled, settle
 from sloscore.evaluation.tick import INTERNAL, Live, batches, broken, evaluate, report_outage
-from sloscore.experiments.counted import WINDOW, CountedWindow, document_of
+from sloscore.experiments.counted import CountedWindow, documents_of
 from sloscore.experiments.model import Experiment, State
+from sloscore.experiments.phases import spans_of
 from sloscore.experiments.recorded import kept_samples
 from sloscore.experiments.store import ExperimentStore
 from sloscore.settings import EvaluationSettings
@@ -87,8 +88,12 @@ class Evaluator:
     def watch(self, experiment: Experiment) -> None:
         """Follow an experiment in the state that the store has it in; idempotent."""
         if experiment.state is State.RUNNING:
-            if experiment.id not in self._running:
+            live = self._running.get(experiment.id)
+            if live is None:
                 self._running[experiment.id] = self._restored(experiment)
+            elif experiment.phases != live.phases.marked:
+                live.phases.follow(experiment.phases)
+                self._restore(live, experiment)
         elif experiment.state is State.SETTLING:
             self._running.pop(experiment.id, None)
             self._restored(experiment)
@@ -100,8 +105,15 @@ class Evaluator:
 
     def _restored(self, experiment: Experiment) -> Live:
         live = Live.of(plan_of(experiment), experiment.start)
-        self._source.restore(live.target, kept_samples(experiment.scrapes), live.start)
+        live.phases.follow(experiment.phases)
+        self._restore(live, experiment)
         return live
+
+    def _restore(self, live: Live, experiment: Experiment) -> None:
+        spans = live.phases.spans
+        marks = [time for s in spans for time in (s.start, s.end) if time is not None]
+        kept = kept_samples(experiment.scrapes)
+        self._source.restore(live.target, kept, live.start, marks)
 
     def abandon(self, experiment: str) -> None:
         """Stop following an experiment that was aborted."""
@@ -205,7 +217,8 @@ class Evaluator:
             self._telemetry.evaluation_errors.labels(INTERNAL).inc()
             self._log_broken(experiment.id, failure)
             span = (experiment.start + plan.warmup, experiment.end)
-            return Settled(report_failure(plan, str(failure), span, now=self._clock()))
+            spans = spans_of(experiment.phases, *span, plan.rules.phases.warmup)
+            return Settled(report_unseen(plan, str(failure), span, spans, now=self._clock()))
 
     def _log_broken(self, key: str, failure: SourceError) -> None:
         if key not in self._broken:
@@ -214,7 +227,7 @@ class Evaluator:
 
     async def _finalize(self, experiment: Experiment, settled: Settled) -> None:
         report, counted = settled.report, settled.counted
-        counts = None if counted is None else {WINDOW: document_of(counted)}
+        counts = None if counted is None else documents_of(counted, settled.phases)
         state = FINAL_STATE[report.status]
         while True:
             now = self._clock()

@@ -1,10 +1,11 @@
 """What has to be read and judged for an experiment, worked out once from its documents."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from sloscore.core.confidence import DEFAULT_CONFIDENCE
 from sloscore.core.objective import Objective
 from sloscore.core.penalty import Slo
+from sloscore.core.phases import PhaseRules
 from sloscore.core.samples import Target
 from sloscore.core.sli import Sli
 from sloscore.core.verdict import HardFailOn
@@ -32,6 +33,7 @@ class Rules:
     hard_fail_on: HardFailOn = HardFailOn.ESTIMATE
     min_requests: int | None = None
     early_stop: EarlyStopSpec | None = None
+    phases: PhaseRules = field(default_factory=PhaseRules)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +133,7 @@ def rules_of(slo: SloSpec | None) -> Rules:
         slo.hard_fail_on,
         slo.min_requests,
         slo.early_stop,
+        PhaseRules() if slo.phases is None else slo.phases.rules,
     )
 
 

@@ -1,10 +1,17 @@
 """A window from the raw samples that the source keeps."""
 
+from typing import TypeVar
+
 from sloscore.core.samples import Target
 from sloscore.errors import SourceError
 from sloscore.experiments.window import WindowAccumulator
 from sloscore.sources.base import MetricSource
 
+Window = TypeVar("Window", bound=WindowAccumulator)
+
+# A window that is taken up later than this, as after a restart of the service, is replayed: a
+# server may have restarted since. A younger one has its baseline only.
+FRESH_SECONDS = 15.0
 # A slow scrape is stored later than quick ones that began after it: an instance that is new would
 # lose its first. As long as the longest scrape timeout that is in use.
 _LATE_SECONDS = 60.0
@@ -17,8 +24,12 @@ async def open_window(
 
     Raises SourceError where the source does not answer.
     """
-    window = WindowAccumulator(start, end)
-    baseline = (await source.snapshot([target], start))[target.key]
+    return await opened(source, target, WindowAccumulator(start, end))
+
+
+async def opened(source: MetricSource, target: Target, window: Window) -> Window:
+    """The window once it has its baseline; raises SourceError as above."""
+    baseline = (await source.snapshot([target], window.start))[target.key]
     if isinstance(baseline, SourceError):
         raise baseline
     window.feed(baseline)

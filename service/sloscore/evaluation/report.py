@@ -12,9 +12,17 @@ from sloscore.core.sli import Estimate, Sli, given
 from sloscore.core.verdict import Verdict
 from sloscore.errors import SpecError
 from sloscore.evaluation.comparison import not_compared
-from sloscore.evaluation.coverage import foreign_counts, missing_counts, with_coverage
+from sloscore.evaluation.coverage import (
+    counted_beyond,
+    foreign_counts,
+    inseparable_counts,
+    measured_span,
+    missing_counts,
+    with_coverage,
+)
 from sloscore.evaluation.measure import measure, measure_base, requests_in
 from sloscore.evaluation.plan import Plan, Rules, rules_of
+from sloscore.experiments.phases import Span
 from sloscore.experiments.window import WindowCounts
 from sloscore.spec.model import TaskSpec
 from sloscore.wire import Decision, Report, ScoreRequest, SliReport, WindowReport
@@ -22,35 +30,49 @@ from sloscore.wire import Decision, Report, ScoreRequest, SliReport, WindowRepor
 ENDED = Decision(action="stop", reason="The experiment has ended.", confidence=1.0)
 
 
-def report_window(
+def report_window(  # noqa: PLR0913  a report is made of these
     plan: Plan,
     counts: WindowCounts,
     window: tuple[float, float | None],
     *,
     now: float,
     base_score: float | None = None,
+    phase: Span | None = None,
 ) -> Report:
-    """The report of a window in Unix seconds; without an end it is still running at ``now``."""
+    """The report of a window in Unix seconds; without an end it is still running at ``now``.
+
+    It is that of a ``phase`` where that is given.
+    """
     start, end = window
     span = (start, now if end is None else end)
+    measured = span if phase is None else measured_span(counts, phase, now)
+    beyond = 0.0 if phase is None else counted_beyond(counts, phase)
     rules = plan.rules
     foreign = foreign_counts(counts)
     missing = None if end is None else missing_counts(counts, start, end)
-    slis = [_judge_window(sli, slo, counts, span, plan, foreign) for sli, slo in rules.limits]
+    if phase is not None and end is not None:
+        missing = inseparable_counts(counts, start, end) or missing
+
+    def judged(sli: Sli, slo: Slo) -> SliResult:
+        result = _judge_window(sli, slo, counts, measured, plan, foreign)
+        return with_coverage(result, counts, span[1] - start, beyond)
+
+    slis = [judged(sli, slo) for sli, slo in rules.limits]
     base: Estimate | NoData = NoData(foreign or missing or "")
     if base_score is not None:
         base = Estimate.exact(base_score)
     elif not (foreign or missing):
-        base = measure_base(plan.spec.base, counts, span, plan.setup)
+        base = measure_base(plan.spec.base, counts, measured, plan.setup)
     if missing and not any(result.verdict is Verdict.HARD_FAIL for result in slis):
         # What was seen may fail for certain; it cannot pass.
         slis = [_judge(sli, slo, NoData(missing), rules) for sli, slo in rules.limits]
     score = _combine(base, plan.objective, slis)
+    warmup = plan.warmup if phase is None else phase.start - phase.phase.start
     return _report(
         score,
         plan,
         running=end is None,
-        window=window_report(counts, start, end, plan.warmup),
+        window=window_report(counts, start, end, warmup),
         now=now,
     )
 
@@ -133,7 +155,7 @@ def _judge_window(  # noqa: PLR0913, PLR0917  a verdict on a window rests on the
         confidence=rules.confidence,
         min_requests=rules.min_requests,
     )
-    return with_coverage(_judge(sli, slo, estimate, rules), counts, span[1] - span[0])
+    return _judge(sli, slo, estimate, rules)
 
 
 def _judge(sli: Sli, slo: Slo, estimate: Estimate | NoData, rules: Rules) -> SliResult:
@@ -184,7 +206,11 @@ def _report(
         constraints=dict(score.constraints),
         binding_constraint=score.binding_constraint,
         infeasibility_reason=None if running else score.infeasibility_reason,
-        decision=_running_decision(score) if running else ENDED,
+        decision=(
+            running_decision(violated=score.slo_violation, scored=score.score is not None)
+            if running
+            else ENDED
+        ),
         slis=tuple(_sli(result) for result in score.slis),
         window=window,
         evaluated_at=now,
@@ -195,10 +221,11 @@ def _ends(interval: Interval | None) -> tuple[float, float] | None:
     return None if interval is None else (interval.low, interval.high)
 
 
-def _running_decision(score: Score) -> Decision:
-    if score.slo_violation:
+def running_decision(*, violated: bool, scored: bool) -> Decision:
+    """To go on, as a hard fail so far is none of the end; ``scored`` says whether there is data."""
+    if violated:
         reason = "A hard SLO is violated so far; requests still to come can change that."
-    elif score.status is Status.NO_DATA:
+    elif not scored:
         reason = "There is too little data so far."
     else:
         reason = "No hard SLO is violated so far."

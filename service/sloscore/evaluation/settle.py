@@ -3,17 +3,19 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from sloscore.core.scoring import Status
 from sloscore.errors import SourceError, SpecError
+from sloscore.evaluation.phased import report_phase, report_unseen, with_phases
 from sloscore.evaluation.plan import Plan
 from sloscore.evaluation.recognise import UNEXPOSED, UNRECOGNISED, names_seen, with_server_soon
-from sloscore.evaluation.replay import catch_up, open_window
-from sloscore.evaluation.report import report_failure, report_window, with_reason
+from sloscore.evaluation.replay import catch_up, opened
+from sloscore.evaluation.report import report_window, with_reason
 from sloscore.experiments.counted import CountedWindow
 from sloscore.experiments.model import Experiment, State
+from sloscore.experiments.phases import PhasedWindow, spans_of
 from sloscore.experiments.window import WindowAccumulator
 from sloscore.settings import EvaluationSettings
 from sloscore.sources.base import MetricSource
@@ -44,10 +46,14 @@ _NAME_A_TARGET = (
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """How an experiment ended; ``counted`` is None where nothing was read of its window."""
+    """How an experiment ended; ``counted`` is None where nothing was read of its window.
+
+    ``phases`` holds what was counted of each of its phases.
+    """
 
     report: Report
     counted: CountedWindow | None = None
+    phases: Mapping[str, CountedWindow] = field(default_factory=dict)
 
 
 async def settle(
@@ -69,32 +75,43 @@ async def settle(
     if experiment.end is None:
         raise ValueError(f"experiment {experiment.id} has not ended")
     span = (experiment.start + plan.warmup, experiment.end)
+    spans = spans_of(experiment.phases, *span, plan.rules.phases.warmup)
     if span[0] >= span[1]:
         reason = f"the load ended within its warm-up of {plan.warmup:g} s"
-        return Settled(report_failure(plan, reason, span, now=clock()))
+        return Settled(report_unseen(plan, reason, span, spans, now=clock()))
     poll = min(settings.interval, _POLL_SECONDS)
     give_up = clock() + _source_wait(plan, settings)
     waits_since = experiment.end
-    window: WindowAccumulator | None = None
+    window: PhasedWindow | None = None
     while True:
         now = clock()
         try:
             if window is None:
                 plan = await with_server_soon(source, plan, span[0], _latest(now, span, settings))
-                window = await open_window(source, plan.target, *span)
+                window = await opened(source, plan.target, PhasedWindow(*span, spans))
             await catch_up(source, plan.target, window, now)
         except SourceError as error:
             waits_since = now
             if given_up := _resignation(error, now, span[1], give_up, settings):
-                return Settled(report_failure(plan, given_up, span, now=now))
+                return Settled(report_unseen(plan, given_up, span, spans, now=now))
         else:
             if not window.awaits_scrape or now >= waits_since + _patience(window, settings):
-                counts = window.counts()
-                report = report_window(
-                    plan, counts, span, now=now, base_score=experiment.base_score
+                base, counts = experiment.base_score, window.counts()
+                whole = report_window(plan, counts, span, now=now, base_score=base)
+                other = await _other_server(source, plan, whole, _latest(now, span, settings))
+                parts = [(s, one.counts()) for s, one in window.parts]
+                reports = [
+                    (s, report_phase(plan, one, s, now=now, base_score=base)) for s, one in parts
+                ]
+                return Settled(
+                    with_phases(plan, _advised(plan, whole, other), reports),
+                    CountedWindow(*span, counts),
+                    {
+                        s.phase.name: CountedWindow(s.start, s.end, one)
+                        for s, one in parts
+                        if not s.is_empty
+                    },
                 )
-                other = await _other_server(source, plan, report, _latest(now, span, settings))
-                return Settled(_advised(plan, report, other), CountedWindow(*span, counts))
         await asyncio.sleep(poll)
 
 

@@ -8,10 +8,12 @@ from sloscore.core.samples import Family, Target
 from sloscore.errors import SourceError
 from sloscore.evaluation.baselines import NOT_FOUND_YET, Found
 from sloscore.evaluation.comparison import compare_window
+from sloscore.evaluation.live_phases import LivePhases
+from sloscore.evaluation.phased import report_unseen, with_phases
 from sloscore.evaluation.plan import Plan
 from sloscore.evaluation.recognise import with_server_soon
-from sloscore.evaluation.replay import catch_up, open_window
-from sloscore.evaluation.report import report_failure, report_window
+from sloscore.evaluation.replay import FRESH_SECONDS, catch_up, open_window
+from sloscore.evaluation.report import report_window
 from sloscore.evaluation.stop import EarlyStop
 from sloscore.experiments.counted import CountedWindow
 from sloscore.experiments.window import WindowAccumulator
@@ -22,9 +24,6 @@ BATCH = 200
 INTERNAL = "internal"
 # Reports are made in the event loop; this many at a time leave room for requests.
 _YIELD_EVERY = 20
-# A window that is taken up later than this, as after a restart of the service, is replayed: a
-# server may have restarted since. A younger one has its baseline only.
-_FRESH_SECONDS = 15.0
 
 
 @dataclass(slots=True)
@@ -37,6 +36,7 @@ class Live:
 
     plan: Plan
     start: float
+    phases: LivePhases
     window: WindowAccumulator | None = None
     busy: bool = False
     alone: bool = False
@@ -49,13 +49,17 @@ class Live:
         start = load_start + plan.warmup
         rules = plan.rules
         wanted = rules.early_stop
-        stop = None if wanted is None else EarlyStop(wanted, rules.limits, start)
-        return cls(plan, start, stop=stop)
+        stop = None if wanted is None else EarlyStop(wanted, rules.limits, start, rules.phases)
+        return cls(plan, start, LivePhases(start, rules.phases.warmup), stop=stop)
 
     @property
     def target(self) -> Target:
         """What the source is asked for."""
         return self.plan.target
+
+    def is_due(self, now: float) -> bool:
+        """Whether more than a snapshot is needed: a baseline, or what an ended phase counted."""
+        return self.window is None or self.phases.is_due(now)
 
 
 def batches(running: Iterable[Live]) -> Iterator[list[Live]]:
@@ -80,15 +84,15 @@ async def evaluate(
     A failure is the value of those experiments that it hit.
     """
     warming = [live for live in batch if now < live.start]
-    fresh = [live for live in batch if live.window is None and now >= live.start]
-    opened = await asyncio.gather(*(_open(source, live, now) for live in fresh))
+    due = [live for live in batch if now >= live.start and live.is_due(now)]
+    prepared = await asyncio.gather(*(_prepare(source, live, now) for live in due))
     found: dict[str, Report | SourceError] = {
         live.target.key: error
-        for live, error in zip(fresh, opened, strict=True)
+        for live, error in zip(due, prepared, strict=True)
         if error is not None
     }
     found |= {live.target.key: _report_warmup(live, now) for live in warming}
-    ready = [live for live in batch if live.window is not None]
+    ready = [live for live in batch if live.window is not None and live.target.key not in found]
     snapshots = await source.snapshot([live.target for live in ready], now)
     for number, live in enumerate(ready):
         snapshot = snapshots[live.target.key]
@@ -103,13 +107,13 @@ async def evaluate(
 
 def _report_warmup(live: Live, now: float) -> Report:
     reason = f"still in the warm-up of {live.plan.warmup:g} s"
-    return report_failure(live.plan, reason, (live.start, None), now=now)
+    return report_unseen(live.plan, reason, (live.start, None), live.phases.spans, now=now)
 
 
 def report_outage(live: Live, error: SourceError, now: float) -> Report:
     """The report of an experiment whose source did not answer: never older numbers as new ones."""
     said = str(error) if error.kind == INTERNAL else f"the metric source failed: {error}"
-    return report_failure(live.plan, said, (live.start, None), now=now)
+    return report_unseen(live.plan, said, (live.start, None), live.phases.spans, now=now)
 
 
 def broken(error: Exception) -> SourceError:
@@ -122,18 +126,24 @@ def broken(error: Exception) -> SourceError:
     return failure
 
 
-async def _open(source: MetricSource, live: Live, now: float) -> SourceError | None:
+async def _prepare(source: MetricSource, live: Live, now: float) -> SourceError | None:
     try:
-        live.plan = await with_server_soon(source, live.plan, live.start, now)
-        window = await open_window(source, live.target, live.start)
-        if now - live.start > _FRESH_SECONDS:
-            await catch_up(source, live.target, window, now)
+        if live.window is None:
+            live.window = await _open(source, live, now)
+        await live.phases.prepare(source, live.target, now)
     except SourceError as error:
         return error
     except Exception as error:  # noqa: BLE001  one experiment must not cost the others theirs
         return broken(error)
-    live.window = window
     return None
+
+
+async def _open(source: MetricSource, live: Live, now: float) -> WindowAccumulator:
+    live.plan = await with_server_soon(source, live.plan, live.start, now)
+    window = await open_window(source, live.target, live.start)
+    if now - live.start > FRESH_SECONDS:
+        await catch_up(source, live.target, window, now)
+    return window
 
 
 def _take(
@@ -141,10 +151,12 @@ def _take(
 ) -> Report | SourceError:
     try:
         window.feed(snapshot)
+        live.phases.feed(snapshot)
         counts = window.counts()
-        report = report_window(live.plan, counts, (live.start, None), now=now)
+        whole = report_window(live.plan, counts, (live.start, None), now=now)
+        report = with_phases(live.plan, whole, live.phases.parts(live.plan, now))
         changes: dict[str, object] = {}
-        if decision := live.stop and live.stop.decide(counts, now):
+        if decision := live.stop and live.stop.decide(counts, live.phases, now):
             changes["decision"] = decision
         if live.plan.spec.baseline is not None:
             counted = CountedWindow(live.start, None, counts)
@@ -154,5 +166,5 @@ def _take(
     except ValueError as error:
         # What one server exposes must not cost the others of the batch their reports.
         return SourceError(f"the samples cannot be scored: {error}", kind="decode")
-    except Exception as error:  # noqa: BLE001  as in _open
+    except Exception as error:  # noqa: BLE001  as in _prepare
         return broken(error)

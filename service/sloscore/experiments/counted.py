@@ -10,6 +10,8 @@ from sloscore.experiments.window import WindowCounts
 
 WINDOW: Final = "window"
 """Under which key an experiment keeps the document of its whole window."""
+PHASES: Final = "phases"
+"""Under which key it keeps those of its phases by name, if it has any."""
 _PLAIN: Final = tuple(field.name for field in fields(WindowCounts) if field.name != "histograms")
 
 
@@ -39,6 +41,16 @@ def document_of(window: CountedWindow) -> dict[str, Any]:
         },
         **{name: getattr(counts, name) for name in _PLAIN},
     }
+
+
+def documents_of(
+    window: CountedWindow, phases: Mapping[str, CountedWindow]
+) -> dict[str, Mapping[str, Any]]:
+    """What an experiment keeps of its whole window and of its phases."""
+    kept: dict[str, Mapping[str, Any]] = {WINDOW: document_of(window)}
+    if phases:
+        kept[PHASES] = {name: document_of(phase) for name, phase in phases.items()}
+    return kept
 
 
 def counted_of(document: Mapping[str, Any]) -> CountedWindow:

@@ -1,5 +1,6 @@
 """A window as one instance showed it: what its processes counted between the scrapes around it."""
 
+import math
 from collections import defaultdict
 from dataclasses import dataclass, field
 
@@ -16,13 +17,16 @@ _BIRTH_TOLERANCE = 1.01
 class InstanceWindow:
     """The requests of one instance between ``start`` and ``end`` (Unix seconds; None: still open).
 
-    ``unseen_head`` and ``unseen_gaps`` are seconds of the window that no scrape tells of: before its
-    first one, and between the last one of a process and the start of the next.
+    Scrapes before ``since`` and after ``until`` tell of another load, so that the window does not
+    reach out to them. ``unseen_head`` and ``unseen_gaps`` are seconds of the window that no scrape
+    tells of: before its first one, and between the last one of a process and the start of the next.
     ``is_mixed`` says that several processes take turns behind the address.
     """
 
     start: float
     end: float | None
+    since: float = -math.inf
+    until: float = math.inf
     last: InstanceSample | None = None
     baseline_time: float | None = None
     unseen_head: float = 0.0
@@ -82,6 +86,9 @@ class InstanceWindow:
             return
         if self.last is not None and _is_by_other_clock(sample, self.last):
             return
+        if sample.time > self.until:
+            self.gone = True
+            return
         self.times.append(sample.time)
         if sample.process_start is not None:
             self.starts.add(sample.process_start)
@@ -92,7 +99,11 @@ class InstanceWindow:
             return
         if sample.time <= self.start:
             self._begin(sample)
-        elif self.last is None or _is_by_other_clock(self.last, sample):
+        elif (
+            self.last is None
+            or self.last.time < self.since
+            or _is_by_other_clock(self.last, sample)
+        ):
             self._begin_late(sample)
         elif self._is_successor(sample):
             self._take_successor(sample, self.last)
@@ -102,7 +113,7 @@ class InstanceWindow:
         self._down_since = None
 
     def _begin(self, sample: InstanceSample) -> None:
-        self.baseline_time = sample.time
+        self.baseline_time = max(sample.time, self.since)
         self._forget()
         self._remember(sample)
         self.last = sample
@@ -112,10 +123,15 @@ class InstanceWindow:
         if self._is_of_later(born):
             self.gone = True
             return
+        self._forget()
         down = self._down_since
-        is_new = born is not None and (
-            born >= self.start - _YOUNG_SECONDS
-            or (down is not None and born >= down - _BIRTH_TOLERANCE)
+        is_new = (
+            born is not None
+            and born >= self.since
+            and (
+                born >= self.start - _YOUNG_SECONDS
+                or (down is not None and born >= down - _BIRTH_TOLERANCE)
+            )
         )
         if is_new:
             self.baseline_time = born

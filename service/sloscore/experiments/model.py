@@ -39,6 +39,15 @@ def sources_of(target: State) -> frozenset[State]:
 
 
 @dataclass(frozen=True, slots=True)
+class Phase:
+    """A part of an experiment's load, in Unix seconds; ``end`` is None while it goes on."""
+
+    name: str
+    start: float
+    end: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Experiment:
     """One registered experiment; all times in Unix seconds.
 
@@ -47,8 +56,9 @@ class Experiment:
     measured, ``score`` the final score (may be infinite), both in the unit of ``objective``.
     ``reason`` tells why it was aborted. ``report`` is the final report. ``scrapes`` holds the samples
     that bound the window where the service took them itself, as documents under ``start`` and
-    ``end``. Once final, ``updated_at`` is the time at which it became so, and ``penalty`` and
-    ``requests`` are those of the report.
+    ``end``, and those that bound its ``phases`` under that name. ``phases`` are in order of time, and
+    all but the last have ended. Once final, ``updated_at`` is the time at which it became so, and
+    ``penalty`` and ``requests`` are those of the report.
     """
 
     id: str
@@ -69,6 +79,7 @@ class Experiment:
     scrapes: Mapping[str, object] | None = None
     penalty: float | None = None
     requests: float | None = None
+    phases: tuple[Phase, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

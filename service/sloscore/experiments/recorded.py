@@ -2,10 +2,13 @@
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from sloscore.core.histogram import Histogram
 from sloscore.core.samples import Child, InstanceSample
+
+PHASES: Final = "phases"
+"""Where an experiment's kept scrapes hold those of its phases' bounds."""
 
 
 def documents_of(samples: Iterable[InstanceSample]) -> list[dict[str, Any]]:
@@ -54,9 +57,17 @@ def samples_of(documents: Iterable[Mapping[str, Any]]) -> list[InstanceSample]:
 
 
 def kept_samples(scrapes: Mapping[str, Any] | None) -> list[InstanceSample]:
-    """The samples that an experiment keeps of its start and its end."""
+    """The samples that an experiment keeps of its start, its end and the bounds of its phases."""
     kept = scrapes or {}
-    return [*samples_of(kept.get("start", ())), *samples_of(kept.get("end", ()))]
+    return [s for part in ("start", PHASES, "end") for s in samples_of(kept.get(part, ()))]
+
+
+def with_phase_samples(
+    scrapes: Mapping[str, Any] | None, documents: Iterable[object]
+) -> dict[str, object]:
+    """What an experiment keeps, with samples of one more bound of a phase."""
+    kept = scrapes or {}
+    return {**kept, PHASES: [*kept.get(PHASES, ()), *documents]}
 
 
 def _bounds(document: Iterable[float | None]) -> tuple[float, ...]:

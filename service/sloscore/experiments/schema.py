@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 
 from sloscore.errors import StoreError
-from sloscore.experiments.model import Experiment, State
+from sloscore.experiments.model import Experiment, Phase, State
 
 VERSION_TABLE: Final = "sloscore_schema"
 _ROWS_AT_ONCE: Final = 200
@@ -66,6 +66,21 @@ class _StateText(TypeDecorator[State]):
         return None if value is None else State(value)
 
 
+class _PhasesText(TypeDecorator[tuple[Phase, ...]]):
+    """Phases as a JSON list in a text column, which is null where there are none."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: tuple[Phase, ...] | None, dialect: Dialect) -> str | None:
+        del dialect
+        return orjson.dumps(value).decode() if value else None
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> tuple[Phase, ...]:
+        del dialect
+        return tuple(Phase(**phase) for phase in orjson.loads(value or "[]"))
+
+
 _metadata = MetaData()
 
 schema_version = Table(
@@ -97,6 +112,7 @@ experiments = Table(
     Column("counts", _JsonText),
     Column("penalty", Double),
     Column("requests", Double),
+    Column("phases", _PhasesText),
 )
 
 FIELDS: Final = tuple(field.name for field in fields(Experiment))
@@ -180,6 +196,7 @@ MIGRATIONS: Final[tuple[tuple[str | Callable[[Connection], None], ...], ...]] = 
             (task, state, objective, score, penalty, requests, start, created_at, id)
         """,
     ),
+    ("ALTER TABLE experiments ADD COLUMN phases TEXT",),
 )
 
 

@@ -1,7 +1,7 @@
 """Experiments in a database: every change is durable before it is reported."""
 
 import math
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self, TypeAlias
 
@@ -17,11 +17,14 @@ from sloscore.experiments.model import (
     LIVE,
     OUTCOMES,
     Experiment,
+    Phase,
     State,
     TaskTally,
     sources_of,
 )
 from sloscore.experiments.paging import Page, decode_cursor, encode_cursor
+from sloscore.experiments.phases import ended_phases
+from sloscore.experiments.recorded import with_phase_samples
 from sloscore.experiments.schema import (
     COLUMNS,
     FIELDS,
@@ -145,6 +148,8 @@ class ExperimentStore:
                     "give a time at or after it"
                 )
             changes: dict[str, object] = {"end": ends, "base_score": base_score}
+            if ends is not None:
+                changes["phases"] = ended_phases(stored.phases, ends)
             if closing:
                 changes["scrapes"] = {**(stored.scrapes or {}), "end": closing}
             if await _move(connection, experiment_id, State.SETTLING, now, changes):
@@ -152,6 +157,28 @@ class ExperimentStore:
             stored = await _get(connection, experiment_id)
         _require_same_finish(stored, end, base_score)
         return stored
+
+    async def mark(
+        self,
+        experiment_id: str,
+        change: Callable[[Experiment], tuple[Phase, ...]],
+        now: float,
+        samples: Sequence[object] = (),
+    ) -> Experiment:
+        """Record what ``change`` makes of an experiment's phases, and raise what it raises.
+
+        ``samples`` holds the documents of samples that were taken at a phase's bound.
+        """
+        async with self._database.writing() as connection:
+            stored = await _get(connection, experiment_id, for_update=True)
+            phases = change(stored)
+            if phases != stored.phases:
+                changes: dict[str, object] = {"phases": phases, "updated_at": now}
+                if samples:
+                    changes["scrapes"] = with_phase_samples(stored.scrapes, samples)
+                this = experiments.c.id == experiment_id
+                await connection.execute(experiments.update().where(this).values(changes))
+            return await _get(connection, experiment_id)
 
     async def abort(self, experiment_id: str, reason: str, now: float) -> Experiment:
         """Give up a live experiment; an aborted one is returned as it is.
@@ -291,14 +318,19 @@ class ExperimentStore:
             return [Experiment(**row) for row in (await connection.execute(query)).mappings()]
 
 
-async def _find(connection: AsyncConnection, experiment_id: str) -> Experiment | None:
-    found = await connection.execute(select(*COLUMNS).where(experiments.c.id == experiment_id))
+async def _find(
+    connection: AsyncConnection, experiment_id: str, *, for_update: bool = False
+) -> Experiment | None:
+    query = select(*COLUMNS).where(experiments.c.id == experiment_id)
+    found = await connection.execute(query.with_for_update() if for_update else query)
     row = found.mappings().one_or_none()
     return None if row is None else Experiment(**row)
 
 
-async def _get(connection: AsyncConnection, experiment_id: str) -> Experiment:
-    found = await _find(connection, experiment_id)
+async def _get(
+    connection: AsyncConnection, experiment_id: str, *, for_update: bool = False
+) -> Experiment:
+    found = await _find(connection, experiment_id, for_update=for_update)
     if found is None:
         raise _unknown(experiment_id)
     return found

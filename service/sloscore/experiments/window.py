@@ -5,6 +5,7 @@ extrapolated: the window is widened outward to the scrapes around it, and what n
 reported as unseen.
 """
 
+import math
 import statistics
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -49,12 +50,21 @@ class WindowCounts:
 class WindowAccumulator:
     """Feeds samples of one experiment's instances into one window.
 
-    ``start`` and ``end`` are Unix seconds; without an end the window is still open.
+    ``start`` and ``end`` are Unix seconds; without an end the window is still open. Scrapes before
+    ``since`` and after ``until`` tell of another load.
     """
 
-    def __init__(self, start: float, end: float | None = None) -> None:
+    def __init__(
+        self,
+        start: float,
+        end: float | None = None,
+        since: float = -math.inf,
+        until: float = math.inf,
+    ) -> None:
         self.start = start
         self.end = end
+        self.since = since
+        self.until = until
         self._instances: dict[tuple[str, str], InstanceWindow] = {}
 
     def feed(self, samples: Iterable[InstanceSample]) -> None:
@@ -62,9 +72,15 @@ class WindowAccumulator:
         for sample in samples:
             instance = self._instances.get(sample.instance)
             if instance is None:
-                instance = InstanceWindow(self.start, self.end)
+                instance = InstanceWindow(self.start, self.end, self.since, self.until)
                 self._instances[sample.instance] = instance
             instance.take(sample)
+
+    def close(self, end: float, until: float) -> None:
+        """Set the end of a window that was open, or after what time scrapes tell of another load."""
+        self.end, self.until = end, until
+        for instance in self._instances.values():
+            instance.end, instance.until = end, until
 
     def last_sample_time(self) -> float | None:
         """Time of the oldest of the instances' newest samples: where a replay has to go on."""

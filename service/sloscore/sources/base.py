@@ -56,11 +56,16 @@ class RecordingSource(MetricSource, Protocol):
         ...
 
     def restore(
-        self, target: Target, samples: Iterable[InstanceSample], since: float | None = None
+        self,
+        target: Target,
+        samples: Iterable[InstanceSample],
+        since: float | None = None,
+        marks: Iterable[float] = (),
     ) -> None:
         """Record a target with a URL from now on, of which these samples are known.
 
-        ``since`` is the Unix time at which its window starts, if that is known.
+        ``since`` is the Unix time at which its window starts, if that is known; ``marks`` are those
+        at which parts of it begin or end. May be called again for what is known later.
         """
         ...
 

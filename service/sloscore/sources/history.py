@@ -12,15 +12,19 @@ _LIMIT = 128
 class History:
     """Samples of one instance in order of time; of many, those that a window's counts need.
 
-    The newest ``limit / 2`` are all there, and so is the baseline: the last one at or before
-    ``since``, where the window starts. Of older ones every second goes, time and again, where
+    The newest ``limit / 2`` are all there, and so are those on both sides of ``since``, where the
+    window starts, and of every mark. Of older ones every second goes, time and again, where
     nothing but growth lies around it: sums of deltas are the same without it.
     """
 
     def __init__(self, since: float | None = None, limit: int = _LIMIT) -> None:
-        self._since = since
+        self._marks = [] if since is None else [since]
         self._limit = self._full = limit
         self._samples: list[InstanceSample] = []
+
+    def mark(self, times: Iterable[float]) -> None:
+        """Keep the samples around these Unix times, at which phases begin or end."""
+        self._marks = sorted({*self._marks, *times})
 
     def add(self, samples: Iterable[InstanceSample]) -> None:
         """File samples; of several at one time the first counts."""
@@ -64,7 +68,10 @@ class History:
         self, before: InstanceSample, sample: InstanceSample, after: InstanceSample
     ) -> bool:
         """Whether a sample between these two changes what a window counts."""
-        if self._since is not None and sample.time <= self._since < after.time:
+        next_mark = bisect_left(self._marks, sample.time)
+        if next_mark < len(self._marks) and self._marks[next_mark] < after.time:
+            return True
+        if next_mark and self._marks[next_mark - 1] > before.time:
             return True
         ups = (before.up, sample.up, after.up)
         if not all(ups):

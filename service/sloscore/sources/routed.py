@@ -24,11 +24,15 @@ class RoutedSource:
         return await self._scrape.capture(target) if target.url else []
 
     def restore(
-        self, target: Target, samples: Iterable[InstanceSample], since: float | None = None
+        self,
+        target: Target,
+        samples: Iterable[InstanceSample],
+        since: float | None = None,
+        marks: Iterable[float] = (),
     ) -> None:
         """See RecordingSource."""
         if target.url:
-            self._scrape.restore(target, samples, since)
+            self._scrape.restore(target, samples, since, marks)
 
     def forget(self, key: str) -> None:
         """See RecordingSource."""

@@ -64,13 +64,18 @@ class ScrapeSource:
         return [sample]
 
     def restore(
-        self, target: Target, samples: Iterable[InstanceSample], since: float | None = None
+        self,
+        target: Target,
+        samples: Iterable[InstanceSample],
+        since: float | None = None,
+        marks: Iterable[float] = (),
     ) -> None:
         """See RecordingSource."""
         followed = self._followed.get(target.key)
         if followed is None:
             followed = self._followed[target.key] = _Followed(target, History(since))
             followed.task = asyncio.create_task(self._keep_scraping(followed))
+        followed.history.mark(marks)
         followed.history.add(samples)
 
     def forget(self, key: str) -> None:

@@ -15,6 +15,7 @@ from sloscore.core.sli import MEAN, Sli, parse_percentile
 from sloscore.core.verdict import HardFailOn
 from sloscore.settings import Duration
 from sloscore.spec.penalty import Penalty, curve_of
+from sloscore.spec.phases import PhasesSpec
 from sloscore.spec.stop import EarlyStopSpec
 
 _PERCENTILE_LIKE = re.compile(r"p\d.*", re.DOTALL)
@@ -166,7 +167,8 @@ class SloSpec(BaseModel):
     ``confidence`` is that of the intervals that sampling leaves open; with ``hard_fail_on``
     "certain" a hard fail is told only where all of the interval fails. ``violation_budget`` says
     how many experiments of the task may end with one. ``penalty`` is the function of all limits
-    that have none of their own; ``steepness`` scales the violation ratio in it.
+    that have none of their own; ``steepness`` scales the violation ratio in it. ``phases`` says
+    which part of the load is scored, where parts of it are marked.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
@@ -183,6 +185,7 @@ class SloSpec(BaseModel):
     confidence: float = Field(default=DEFAULT_CONFIDENCE, ge=0.5, lt=1)
     hard_fail_on: HardFailOn = Field(default=HardFailOn.ESTIMATE, strict=False)
     violation_budget: ViolationBudgetSpec | None = None
+    phases: PhasesSpec | None = None
 
     @model_validator(mode="after")
     def _holds_a_limit(self) -> Self:

@@ -6,8 +6,11 @@ from sloscore.wire.answers import (
     ExperimentDocument,
     ExperimentPage,
     FieldProblem,
+    PhaseDocument,
+    PhaseReport,
     Problem,
     Report,
+    ScoredWindow,
     SliReport,
     TaskDocument,
     ViolationBudget,
@@ -24,7 +27,16 @@ from sloscore.wire.drafts import (
     RulesRequest,
     TaskCheck,
 )
-from sloscore.wire.requests import Abort, Finish, Registration, ScoreRequest, Scraping, TimeRange
+from sloscore.wire.requests import (
+    Abort,
+    Finish,
+    PhaseEnd,
+    PhaseStart,
+    Registration,
+    ScoreRequest,
+    Scraping,
+    TimeRange,
+)
 from sloscore.wire.status import Followed, QueryTally, StatusDocument
 from sloscore.wire.values import (
     Base,
@@ -59,12 +71,17 @@ __all__ = [
     "Followed",
     "HistogramCounts",
     "Number",
+    "PhaseDocument",
+    "PhaseEnd",
+    "PhaseReport",
+    "PhaseStart",
     "Problem",
     "QueryTally",
     "Registration",
     "Report",
     "RulesRequest",
     "ScoreRequest",
+    "ScoredWindow",
     "Scraping",
     "SliChange",
     "SliReport",

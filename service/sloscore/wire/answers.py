@@ -88,6 +88,36 @@ class WindowReport(Document):
     widened_tail: float = 0.0
 
 
+class ScoredWindow(Document):
+    """What one window of an experiment came to; the fields are those of a report."""
+
+    status: Status
+    slo_violation: bool
+    reason: str | None
+    base_score: float | None
+    penalty: Number | None
+    penalty_multiplier: Number | None
+    score: Number | None
+    finite_score: Number | None
+    log_score: float | None
+    certain: bool
+    slis: tuple[SliReport, ...]
+    window: WindowReport | None
+
+
+class PhaseReport(ScoredWindow):
+    """A phase of the load, scored by its own window; ``end`` is null while it goes on.
+
+    ``start`` and ``end`` are as marked, those of its ``window`` as scored. ``counts`` says whether a
+    hard fail of it is one of the experiment, and whether it can be the worst.
+    """
+
+    name: str
+    start: Time
+    end: Time | None
+    counts: bool
+
+
 class Report(Document):
     """The score of an experiment with all that led to it.
 
@@ -104,6 +134,10 @@ class Report(Document):
     the id of the SLI with the largest violation ratio, violated or not.
 
     ``comparison`` is with the experiment's baseline, null where it names none.
+
+    ``phases`` are the marked parts of the load. ``scored_phase`` names the one that the score and
+    all that led to it are of, as ``slo.phases`` says, and ``whole`` is then what the whole window
+    came to; null where the score is that of the whole window. ``scored_explanation`` says why.
     """
 
     experiment: str | None
@@ -132,6 +166,18 @@ class Report(Document):
     window: WindowReport | None
     comparison: Comparison | None = None
     evaluated_at: Time
+    phases: tuple[PhaseReport, ...] = ()
+    scored_phase: str | None = None
+    scored_explanation: str | None = None
+    whole: ScoredWindow | None = None
+
+
+class PhaseDocument(Document):
+    """A phase of an experiment's load; ``end`` is null while it goes on."""
+
+    name: str
+    start: Time
+    end: Time | None
 
 
 class ExperimentDocument(Document):
@@ -147,6 +193,7 @@ class ExperimentDocument(Document):
     updated_at: Time
     score: Number | None
     reason: str | None
+    phases: tuple[PhaseDocument, ...]
 
 
 class ExperimentPage(Document):

@@ -9,6 +9,7 @@ from sloscore.core.objective import Objective
 from sloscore.settings import Duration
 from sloscore.spec.metric import CustomMetrics
 from sloscore.spec.model import ExperimentId, Gpus, Selector, TaskSpec
+from sloscore.spec.phases import PhaseName
 from sloscore.spec.slo import SloSpec
 from sloscore.wire.values import Base, Document, TargetUrl, Time, json_number
 
@@ -66,6 +67,20 @@ class Finish(Document):
 
     end: Time | None = None
     base_score: Base | None = None
+
+
+class PhaseStart(Document):
+    """A phase of the load begins and the one before ends; ``start`` is that of the request if missing."""
+
+    name: PhaseName
+    start: Time | None = None
+
+
+class PhaseEnd(Document):
+    """The phase of this name, by default the last one, has ended; ``end`` is that of the request if missing."""
+
+    name: PhaseName | None = None
+    end: Time | None = None
 
 
 class Abort(Document):
