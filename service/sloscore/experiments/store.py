@@ -36,7 +36,7 @@ from sloscore.experiments.tallies import read_tallies
 
 # The class has a method of this name.
 _Experiments: TypeAlias = list[Experiment]
-_ROWS_AT_ONCE = 200
+_ROWS_AT_ONCE = 100
 _NEWEST_FIRST = (experiments.c.created_at.desc(), experiments.c.id)
 
 
