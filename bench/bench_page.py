@@ -147,7 +147,7 @@ def main() -> None:
     parser.add_argument("--times", type=int, default=20)
     parser.add_argument("--write", type=Path, help="put the table into this document")
     given = parser.parse_args()
-    publish(asyncio.run(measured(given.experiments, given.times)), "page", given.write)
+    publish(asyncio.run(measured(given.experiments, given.times)), "times", given.write)
 
 
 if __name__ == "__main__":

@@ -2,10 +2,12 @@
 
 import csv
 import io
+import re
 from pathlib import Path
 
 import orjson
 import pytest
+from tests.docs.markdown import block
 from tests.e2e.site import open_site, store_trials
 from tests.integration.service import Api, Json, serving, settings
 
@@ -61,6 +63,19 @@ async def test_a_file_holds_what_is_selected_beyond_the_page(tmp_path: Path) -> 
     assert [row["id"] for row in rows] == expected
     assert [document["experiment"]["id"] for document in documents] == expected
     assert (nothing, orjson.loads(empty)) == ([], [])
+
+
+async def test_the_request_of_the_document_is_answered(tmp_path: Path) -> None:
+    (url,) = re.findall(r"'http://127.0.0.1:8520([^']+)'", block("docs/page.md", "save"))
+    await store_trials(tmp_path, 2, "chat")
+    async with serving(settings(tmp_path, prometheus={"enabled": False})) as api:
+        answer = await api.get(url)
+    assert (answer.status, answer.type) == (200, "text/csv")
+    assert [line.split(",")[1] for line in answer.text.splitlines()] == [
+        "id",
+        "chat-001",
+        "chat-000",
+    ]
 
 
 @pytest.mark.parametrize(
