@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sloscore.core.compare import (
+    OF_REQUESTS,
     Difference,
     Outcome,
     Rate,
@@ -211,6 +212,15 @@ def test_a_rate_holds_what_requests_and_edges_leave_open() -> None:
     assert edges.low == pytest.approx(5 - 1.96 * 0.05 * math.hypot(120, 115), rel=1e-3)
     assert edges.high == pytest.approx(30 + 1.96 * 0.05 * math.hypot(130, 100), rel=1e-3)
     assert (edges.change, edges.sign) == (20, 0)
+
+
+def test_requests_alone_scatter_less_than_what_they_bring() -> None:
+    found = known(
+        compare_rates(Rate(9, 9, 9, 800, OF_REQUESTS), Rate(8, 8, 8, 800, OF_REQUESTS), 0.95)
+    )
+
+    half = 1.96 * math.sqrt(1 / 800) * math.hypot(9, 8)
+    assert (found.low, found.high) == pytest.approx((1 - half, 1 + half), rel=1e-3)
 
 
 def test_a_rate_of_no_requests_tells_nothing() -> None:

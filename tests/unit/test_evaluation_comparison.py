@@ -116,6 +116,32 @@ def test_more_tokens_a_second_are_better() -> None:
     assert (only(up).value, only(up).baseline) == (1000, 500)
 
 
+@pytest.mark.parametrize(
+    ("signal", "more", "most"),
+    [("request_throughput", {}, 0.0918), ("throughput_per_gpu", {"gpus": 4}, 0.1324)],
+)
+def test_every_kind_of_throughput_has_its_interval(
+    signal: str, more: dict[str, Any], most: float
+) -> None:
+    by = plan(f"maximize_{signal}", **more)
+
+    found = base(compare_window(by, FAST, Baseline("old", by, FAST), now=END))
+
+    # Of 1000 requests each, and of tokens by their lengths, too.
+    assert found.change_ratio_interval == pytest.approx((-most / (1 + most), most), rel=1e-3)
+
+
+def test_on_how_many_gpus_a_baseline_runs_has_to_be_known() -> None:
+    by = plan("maximize_throughput_per_gpu", gpus=4)
+
+    found = base(compared(FAST, SLOW, by))
+
+    assert found.explanation == (
+        "base score (throughput per GPU) cannot be compared: of the baseline: nobody has said on how "
+        "many GPUs the deployment runs."
+    )
+
+
 def test_what_shares_a_bucket_cannot_be_told_and_the_sentence_says_so() -> None:
     found = only(compared(SLOW, SLOW))
 

@@ -17,8 +17,10 @@ from sloscore.core.nodata import NoData
 from sloscore.core.objective import Direction
 from sloscore.core.student import student_t
 
-# Squares of the spread of one request's tokens and of the number of requests, as shares of their means.
-_SPREAD_OF_A_RATE: Final = 2.0
+OF_REQUESTS: Final = 1.0
+"""``Rate.scatter`` of requests a second."""
+OF_TOKENS: Final = 2.0
+"""``Rate.scatter`` of tokens a second, where those of a request spread by no more than their mean."""
 
 
 class Outcome(StrEnum):
@@ -144,34 +146,34 @@ def compare_shares(
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """A rate in units a second: its value, what the window's edges leave open of it, its requests."""
+    """A rate in units a second, which lies from ``lower`` to ``upper`` by the window's edges.
+
+    ``scatter`` is its squared relative error if it came of one of its ``requests``.
+    """
 
     value: float
     lower: float
     upper: float
     requests: float
+    scatter: float = OF_TOKENS
 
 
 def compare_rates(candidate: Rate, baseline: Rate, confidence: float) -> Difference:
-    """The difference of two rates at which requests bring their tokens.
+    """The difference of two rates of requests, or of what they bring.
 
     Requests are taken to finish as a Poisson process, or more evenly, and their tokens to spread by
     no more than their mean: then the squared relative error is that of a compound Poisson sum,
-    ``(1 + spread ** 2) / requests``, at most ``2 / requests``. What the edges of the windows leave open
-    comes on top.
+    ``(1 + spread ** 2) / requests``, at most ``2 / requests``, and without tokens ``1 / requests``. What
+    the edges of the windows leave open comes on top.
     """
     z = NormalDist().inv_cdf((1 + confidence) / 2)
 
-    def limits(rate: float, requests: float) -> Bounded:
-        half = z * math.sqrt(_SPREAD_OF_A_RATE / requests) * rate if requests else math.inf
-        return Bounded(rate, rate - half, rate + half)
+    def limits(value: float, rate: Rate) -> Bounded:
+        half = z * math.sqrt(rate.scatter / rate.requests) * value if rate.requests else math.inf
+        return Bounded(value, value - half, value + half)
 
-    least = _of_limits(
-        limits(candidate.lower, candidate.requests), limits(baseline.upper, baseline.requests)
-    )
-    most = _of_limits(
-        limits(candidate.upper, candidate.requests), limits(baseline.lower, baseline.requests)
-    )
+    least = _of_limits(limits(candidate.lower, candidate), limits(baseline.upper, baseline))
+    most = _of_limits(limits(candidate.upper, candidate), limits(baseline.lower, baseline))
     return Difference(
         candidate=candidate.value,
         baseline=baseline.value,

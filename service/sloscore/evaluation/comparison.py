@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 from sloscore.core.compare import (
+    OF_REQUESTS,
+    OF_TOKENS,
     Difference,
     Outcome,
     Rate,
@@ -13,7 +15,7 @@ from sloscore.core.compare import (
 )
 from sloscore.core.explain_change import explain_change
 from sloscore.core.nodata import NoData
-from sloscore.core.objective import Direction
+from sloscore.core.objective import Direction, Signal
 from sloscore.core.penalty import Slo
 from sloscore.core.sli import RATE, Estimate, Sli
 from sloscore.core.units import amount
@@ -126,9 +128,11 @@ class _Side:
         within = histogram.count_at_or_under(threshold)
         return None if within is None else (histogram.count - within, histogram.count)
 
-    def rate(self, measured: Estimate) -> Rate:
+    def rate(self, sli: Sli, measured: Estimate) -> Rate:
         """A rate with the requests that it rests on."""
-        return Rate(measured.value, measured.lower, measured.upper, requests_in(self.counts))
+        scatter = OF_REQUESTS if sli.signal is Signal.REQUEST_THROUGHPUT else OF_TOKENS
+        requests = requests_in(self.counts)
+        return Rate(measured.value, measured.lower, measured.upper, requests, scatter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +178,7 @@ class _Pair:
     def _difference(self, sli: Sli, new: Estimate, old: Estimate) -> Difference | NoData:
         confidence = self.plan.rules.confidence
         if sli.statistic == RATE:
-            return compare_rates(self.new.rate(new), self.old.rate(old), confidence)
+            return compare_rates(self.new.rate(sli, new), self.old.rate(sli, old), confidence)
         one, other = (side.counts.histograms[sli.signal.value] for side in (self.new, self.old))
         if sli.quantile is None:
             return compare_means(one, other, confidence)
