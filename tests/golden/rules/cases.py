@@ -20,6 +20,7 @@ CASES: Final[Mapping[str, tuple[str, ...]]] = {
     "batch-assumed.yml": ("--assume-bound", "specs/batch.yaml"),
     "first.yml": ("specs/first.json",),
     "odd.yml": ("specs/odd.yaml",),
+    "penalties.yml": ("specs/penalties.yaml",),
     "odd-kubernetes.yml": ("--format", "kubernetes", "specs/odd.yaml", "specs/first.json"),
 }
 
