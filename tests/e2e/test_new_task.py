@@ -90,7 +90,7 @@ async def test_every_change_redraws_the_curve_and_scores_the_example(form: Page)
     await expect(p90).to_contain_text("soft: no value fails")
     await expect(score_of(form)).to_contain_text("SUCCESS")
     assert await p90.locator("path.curve").get_attribute("d") != before
-    await form.locator("#values").get_by_label("P90").fill("4")
+    await form.locator("#values").get_by_label("P90 of latency").fill("4")
     await expect(score_of(form)).to_contain_text("P90 of latency is 4 s, at or under")
     assert (await task_in(form))["slo"]["latency"]["p90"] == {
         "threshold": 4,
@@ -182,7 +182,7 @@ async def test_an_imported_task_keeps_all_that_the_form_does_not_show(form: Page
     task["slo"] = {
         "latency": {"p90": {"threshold": 5.0, "hard_fail": True}, "p99.9": {"threshold": 9.0}},
         "ttft": {"p95": {"threshold": 1.0}},
-        "throughput": {"threshold": 100.0},
+        "throughput": {"total": {"threshold": 100.0}, "requests": {"threshold": 2.0}},
         "violation_budget": {"share": 0.1},
         "warmup": "30s",
         "penalty": "polynomial",
@@ -197,14 +197,18 @@ async def test_an_imported_task_keeps_all_that_the_form_does_not_show(form: Page
     await switch.uncheck()
     await switch.check()
     assert await task_in(form) == task
-    for name in ("P99.9 of latency", "P95 of TTFT", "throughput"):
+    for name in ("P99.9 of latency", "P95 of TTFT", "throughput: total"):
         await expect(limit(form, name)).to_be_visible()
     await expect(limit(form, "P50").get_by_role("checkbox", name="P50")).not_to_be_checked()
     await expect(limit(form, "P90").get_by_label("Weight")).to_have_attribute("placeholder", "1")
-    await expect(limit(form, "throughput")).to_contain_text("Threshold (tokens/s)")
-    await limit(form, "throughput").get_by_label("Threshold").fill("120.5")
+    requests = limit(form, "throughput: requests")
+    await expect(requests).to_contain_text("Threshold (requests/s)")
+    await expect(requests.get_by_role("img")).to_have_accessible_name(re.compile("request thr"))
+    await expect(form.locator("#values").get_by_label("total throughput")).to_have_value("100.0")
+    await expect(score_of(form)).to_contain_text("at or above the minimum of 2 requests/s")
+    await limit(form, "throughput: total").get_by_label("Threshold").fill("120.5")
     await form.get_by_label("Degree").fill("4")
-    task["slo"]["throughput"]["threshold"] = 120.5
+    task["slo"]["throughput"]["total"]["threshold"] = 120.5
     task["slo"]["penalty"] = {"function": "polynomial", "degree": 4}
     assert await task_in(form) == task
 

@@ -73,6 +73,27 @@ async def test_the_text_of_a_file_is_answered_as_it_is_written_with_nothing_adde
     assert answer["task"]["slo"]["warmup"] == 300.0
 
 
+async def test_each_sli_of_a_task_points_to_its_limit(api: Api) -> None:
+    slo = {
+        "latency": {"p99.9": {"threshold": 1.0}, "p50": {"threshold": 1.0}},
+        "ttft": {"p90": {"threshold": 1.0}},
+        "tpot": {"threshold": 1.0, "statistic": "p95"},
+        "throughput": {"total": {"threshold": 1.0}, "requests": {"threshold": 1.0}},
+    }
+    slis = (await api.post(CHECK, {"task": changed(slo=slo)})).json["slis"]
+    assert [(one["sli"], one["pointer"], one["title"], one["unit"]) for one in slis] == [
+        ("latency_p50", "/slo/latency/p50", "P50 of latency", "s"),
+        ("latency_p99.9", "/slo/latency/p99.9", "P99.9 of latency", "s"),
+        ("ttft_p90", "/slo/ttft/p90", "P90 of ttft", "s"),
+        ("tpot", "/slo/tpot", "P95 of tpot", "s"),
+        ("total_throughput", "/slo/throughput/total", "total throughput", "tokens/s"),
+        ("request_throughput", "/slo/throughput/requests", "request throughput", "requests/s"),
+    ]
+    flat = {"throughput": {"threshold": 1.0}}
+    (one,) = (await api.post(CHECK, {"task": changed(slo=flat)})).json["slis"]
+    assert (one["sli"], one["pointer"]) == ("throughput", "/slo/throughput")
+
+
 async def test_what_is_rarely_meant_is_a_warning(api: Api) -> None:
     answer = await api.post(CHECK, {"task": changed(slo={"ttft": {"threshold": 1000.0}})})
     assert answer.json["warnings"] == ["ttft: threshold is 1000 s: seconds, not milliseconds?"]

@@ -13,7 +13,7 @@ from sloscore.generate.compiler import Options, check_interval, groups_for
 from sloscore.generate.deployment import deployment_of
 from sloscore.generate.text import Span
 from sloscore.generate.writing import Made, as_prometheus
-from sloscore.spec.document import read_document
+from sloscore.spec.document import pointer, read_document
 from sloscore.spec.loader import validate_document
 from sloscore.spec.model import TaskSpec
 from sloscore.spec.preset import families_for
@@ -27,6 +27,7 @@ from sloscore.wire import (
     CurvesRequest,
     RulesRequest,
     TaskCheck,
+    TaskSli,
 )
 
 # What takes long is done for one request at a time, in a thread: the rest is answered meanwhile.
@@ -90,12 +91,22 @@ def _checked(task: TaskSpec, written: dict[str, object] | None = None) -> web.Re
         in_body = written is None
         fields = [(("task", *place), text) for place, text in error.fields] if in_body else []
         raise SpecError(error.problems, fields) from None
-    answer = TaskCheck(task=task, written=written, warnings=tuple(warnings_of(task)))
+    answer = TaskCheck(
+        task=task,
+        slis=tuple(_sli(sli, place) for sli, place in task.slo.places()) if task.slo else (),
+        written=written,
+        warnings=tuple(warnings_of(task)),
+    )
     try:
         return respond(answer)
     except ValueError as error:
         # What only the tuner reads may be any JSON, and pydantic stops at some depth of it.
         raise SpecError(["body: is nested too deeply"]) from error
+
+
+def _sli(sli: Sli, place: tuple[str, ...]) -> TaskSli:
+    where = pointer(("slo", *place))
+    return TaskSli(sli=sli.id, title=sli.title, unit=sli.signal.unit, pointer=where)
 
 
 def _curve(sli: Sli, slo: Slo) -> Curve:

@@ -14,6 +14,7 @@ from sloscore.errors import (
     SourceError,
     SpecError,
 )
+from sloscore.spec.document import pointer
 from sloscore.wire import FieldProblem, Problem
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -59,9 +60,7 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         headers = {name: value for name, value in error.headers.items() if name == "Allow"}
         return problem(error.status, _detail(request, error), headers=headers)
     except SpecError as error:
-        fields = [
-            FieldProblem(pointer=_pointer(place), detail=text) for place, text in error.fields
-        ]
+        fields = [FieldProblem(pointer=pointer(place), detail=text) for place, text in error.fields]
         return problem(422, error.problems[0], errors=error.problems, fields=fields or None)
     except SourceError as error:
         return problem(504 if error.kind == _TIMEOUT_KIND else 502, str(error))
@@ -71,11 +70,6 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
     except Exception:  # noqa: BLE001  the last resort of every request
         _log.exception("request broke", method=request.method, path=request.path)
         return problem(500, "The service failed on this request; its log says why.")
-
-
-def _pointer(place: tuple[str | int, ...]) -> str:
-    """A place as a JSON pointer (RFC 6901)."""
-    return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in place)
 
 
 def _detail(request: web.Request, error: web.HTTPException) -> str:

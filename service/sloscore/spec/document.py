@@ -81,6 +81,11 @@ def dotted(place: Place) -> str:
     return text
 
 
+def pointer(place: Place) -> str:
+    """A place as a JSON pointer (RFC 6901): ``/slo/latency/p90``."""
+    return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in place)
+
+
 def report(problems: list[str]) -> NoReturn:
     """Raise SpecError with the problems, of very many only the first."""
     # A parser's own error would show the text that it stumbled over.

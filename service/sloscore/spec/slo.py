@@ -202,33 +202,39 @@ class SloSpec(BaseModel):
         """Every SLI with its limit: latency by percentile, then ttft, tpot and throughput."""
         return tuple(
             (sli, target.limit(self._curve(target), is_minimum=sli.signal.rises_to_better))
-            for sli, target in self._targets()
+            for _, sli, target in self._targets()
         )
+
+    def places(self) -> tuple[tuple[Sli, tuple[str, ...]], ...]:
+        """Every SLI as in ``limits``, with the keys that lead to its limit in this section."""
+        return tuple((sli, place) for place, sli, _ in self._targets())
 
     def _curve(self, target: SloTarget) -> Curve:
         return curve_of(target.penalty or self.penalty, self.steepness)
 
-    def _targets(self) -> Iterator[tuple[Sli, SloTarget]]:
+    def _targets(self) -> Iterator[tuple[tuple[str, ...], Sli, SloTarget]]:
         yield from _by_percentile(Signal.LATENCY, self.latency)
         for signal, section in ((Signal.TTFT, self.ttft), (Signal.TPOT, self.tpot)):
             if isinstance(section, FlatSlo):
                 statistic = section.statistic or _DEFAULT_STATISTIC[signal]
-                yield Sli(signal.value, signal, statistic), section
+                yield (signal.value,), Sli(signal.value, signal, statistic), section
             elif section is not None:
                 yield from _by_percentile(signal, section)
         for kind, signal in _SIGNAL_OF_KIND.items():
-            if (target := self._throughput(kind)) is not None:
-                yield Sli.of_window(signal), target
+            if (found := self._throughput(kind)) is not None:
+                place, target = found
+                yield place, Sli.of_window(signal), target
 
-    def _throughput(self, kind: str) -> SloTarget | None:
+    def _throughput(self, kind: str) -> tuple[tuple[str, ...], SloTarget] | None:
         if isinstance(self.throughput, SloTarget):
-            return self.throughput if kind == "output" else None
+            return (("throughput",), self.throughput) if kind == "output" else None
         found: SloTarget | None = getattr(self.throughput, kind, None)
-        return found
+        return None if found is None else (("throughput", kind), found)
 
 
 def _by_percentile(
     signal: Signal, targets: Mapping[str, SloTarget]
-) -> Iterator[tuple[Sli, SloTarget]]:
+) -> Iterator[tuple[tuple[str, ...], Sli, SloTarget]]:
     for name in sorted(targets, key=parse_percentile):
-        yield Sli(f"{signal.value}_{name}", signal, name), targets[name]
+        place = (signal.value, name)
+        yield place, Sli(f"{signal.value}_{name}", signal, name), targets[name]

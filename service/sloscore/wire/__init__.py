@@ -26,6 +26,7 @@ from sloscore.wire.drafts import (
     CurvesRequest,
     RulesRequest,
     TaskCheck,
+    TaskSli,
 )
 from sloscore.wire.requests import (
     Abort,
@@ -89,6 +90,7 @@ __all__ = [
     "TargetUrl",
     "TaskCheck",
     "TaskDocument",
+    "TaskSli",
     "Time",
     "TimeRange",
     "ViolationBudget",

@@ -30,14 +30,25 @@ class CheckRequest(Document):
         return self
 
 
+class TaskSli(Document):
+    """An SLI of a task: ``pointer`` is the JSON pointer (RFC 6901) to its limit in the task."""
+
+    sli: str
+    title: str
+    unit: str
+    pointer: str
+
+
 class TaskCheck(Document):
     """A valid task with every default in its place; durations are in seconds.
 
+    ``slis`` are those that it limits, in the order of reports.
     ``written`` is what the text of a file holds, with nothing added to it, and null where the task
     was given itself. ``warnings`` are of what is allowed, but rarely meant.
     """
 
     task: TaskSpec
+    slis: tuple[TaskSli, ...]
     written: dict[str, Any] | None
     warnings: tuple[str, ...]
 

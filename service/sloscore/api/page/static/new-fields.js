@@ -1,10 +1,8 @@
 // Fields bound to places in a document, with what is wrong beside them.
 
 import { element } from "./common.js";
-import { read, textOf, valueOf, write } from "./new-task.js";
+import { placeOf, pointerOf, read, textOf, valueOf, write } from "./new-task.js";
 
-const escaped = (key) => key.replaceAll("~", "~0").replaceAll("/", "~1");
-const pointerOf = (place) => place.map((key) => `/${escaped(key)}`).join("");
 let ids = 0;
 
 /** How a control's text and the value in the document are made of each other. */
@@ -135,13 +133,11 @@ export class Fields {
 
   /** The spot of a place or of the nearest around it, and what of the place lies below that. */
   #nearest(pointer) {
-    const keys = pointer.split("/").slice(1);
-    for (let length = keys.length; length > 0; length -= 1) {
-      const spot = this.#spots.get(keys.slice(0, length).map((key) => `/${key}`).join(""));
-      if (spot !== undefined) return [spot, named(keys.slice(length))];
+    const place = placeOf(pointer);
+    for (let length = place.length; length > 0; length -= 1) {
+      const spot = this.#spots.get(pointerOf(place.slice(0, length)));
+      if (spot !== undefined) return [spot, place.slice(length).join(".")];
     }
-    return [undefined, named(keys)];
+    return [undefined, place.join(".")];
   }
 }
-
-const named = (keys) => keys.map((key) => key.replaceAll("~1", "/").replaceAll("~0", "~")).join(".");

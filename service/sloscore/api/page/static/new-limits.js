@@ -1,11 +1,12 @@
 // The limits of the slo section: a row each, with its settings and its curve.
 
 import { draw, failsFrom } from "./new-curves.js";
-import { FIRST_TASK, limitsToShow, nameOf, read, removeLimit, sliOf, write } from "./new-task.js";
+import { FIRST_TASK, limitsToShow, nameOf, pointerOf, read, removeLimit, write } from "./new-task.js";
 
 /** The rows of all limits of a task. */
 export class Limits {
   #rows = new Map();
+  #bySli = new Map();
   #dropped = new Map();
   #box;
   #pattern;
@@ -40,15 +41,23 @@ export class Limits {
     }
   }
 
+  /** Learn from the service which SLI each limit is of. */
+  learn(slis) {
+    this.#bySli = new Map(slis.map(({ sli, pointer }) => [sli, this.#rows.get(pointer)]));
+    for (const { sli, unit } of slis) {
+      const row = this.#bySli.get(sli);
+      if (row !== undefined) row.unit.textContent = unit;
+    }
+  }
+
   /** Draw the curves, each with where the example's value is on it. */
-  draw(curves, slis) {
+  draw(curves, scored) {
     for (const curve of curves) {
-      const row = this.#rows.get(curve.sli);
+      const row = this.#bySli.get(curve.sli);
       if (row === undefined) continue;
-      const sli = slis.find((one) => one.sli === curve.sli && one.value !== null);
-      draw(row.svg, curve, sli === undefined ? null : { value: sli.value, penalty: sli.penalty });
+      const found = scored.find(({ sli, value }) => sli === curve.sli && value !== null);
+      draw(row.svg, curve, found ?? null);
       row.fails.textContent = failsFrom(curve);
-      row.unit.textContent = curve.unit;
     }
   }
 
@@ -66,7 +75,7 @@ export class Limits {
       unit: find(".unit"),
     };
     find(".name").textContent = nameOf(place);
-    this.#rows.set(sliOf(place), found);
+    this.#rows.set(pointerOf(["slo", ...place]), found);
     this.#box.append(row);
     const where = ["task", "slo", ...place];
     this.#fields.spot(find(".settings"), where);
@@ -76,7 +85,7 @@ export class Limits {
 
   #toggle(place, isUsed) {
     const { slo } = this.#fields.draft.task;
-    const id = sliOf(place);
+    const id = pointerOf(place);
     if (isUsed) {
       const first = read(FIRST_TASK.slo, place) ?? {};
       write(slo, place, this.#dropped.get(id) ?? structuredClone(first));

@@ -20,17 +20,13 @@ export const FIRST_TASK = {
 export const FIRST_VALUES = { latency_p50: 2.3, latency_p90: 5.5, latency_p99: 11.0, ttft: 1.2, tpot: 0.05 };
 
 const USUAL = [["latency", "p50"], ["latency", "p90"], ["latency", "p99"], ["ttft"], ["tpot"]];
-// The ids of the SLIs of throughput, by what is counted in a second.
-const THROUGHPUTS = {
-  output: "throughput",
-  output_per_gpu: "throughput_per_gpu",
-  total: "total_throughput",
-  total_per_gpu: "total_throughput_per_gpu",
-  requests: "request_throughput",
-};
 const NUMBER = /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i;
 
 const isObject = (value) => typeof value === "object" && value !== null && !Array.isArray(value) && !JSON.isRawJSON?.(value);
+
+/** A place as a JSON pointer (RFC 6901), and the other way round. */
+export const pointerOf = (place) => place.map((key) => `/${key.replaceAll("~", "~0").replaceAll("/", "~1")}`).join("");
+export const placeOf = (pointer) => pointer.split("/").slice(1).map((key) => key.replaceAll("~1", "/").replaceAll("~0", "~"));
 
 /** The value at a place (a list of keys), undefined where there is none. */
 export function read(document, place) {
@@ -69,20 +65,16 @@ export function limitsIn(slo) {
 export function limitsToShow(slo) {
   const held = limitsIn(slo);
   const usual = USUAL.filter((place) => place.length > 1 || held.every(([signal, statistic]) => signal !== place[0] || !statistic));
-  const others = held.filter((place) => usual.every((one) => sliOf(one) !== sliOf(place)));
-  return [...usual, ...others];
-}
-
-/** The id of the SLI of a limit, as reports have it. */
-export function sliOf(place) {
-  return place[0] === "throughput" ? (THROUGHPUTS[place[1]] ?? place.join("_")) : place.join("_");
+  const shown = new Set(usual.map(pointerOf));
+  return [...usual, ...held.filter((place) => !shown.has(pointerOf(place)))];
 }
 
 /** A limit as a person calls it. */
 export function nameOf([signal, statistic]) {
   const name = signal.length <= 4 ? signal.toUpperCase() : signal;
-  if (signal === "throughput") return statistic ? `${name}: ${statistic.replaceAll("_", " ").replace("gpu", "GPU")}` : name;
-  return statistic ? `${statistic.toUpperCase()} of ${name}` : name;
+  if (statistic === undefined) return name;
+  if (/^p\d/.test(statistic)) return `${statistic.toUpperCase()} of ${name}`;
+  return `${name}: ${statistic.replaceAll("_", " ").replace("gpu", "GPU")}`;
 }
 
 /** What a person wrote as a value: a number where it is one, nothing where it is empty, else text. */

@@ -5,7 +5,7 @@ import { Fields } from "./new-fields.js";
 import { Limits } from "./new-limits.js";
 import { Penalty } from "./new-penalty.js";
 import { callOf, scoreOf, serve, show } from "./new-results.js";
-import { FIRST_TASK, FIRST_VALUES, fileOf, limitsIn, nameOf, parseExactly, read, sliOf } from "./new-task.js";
+import { FIRST_TASK, FIRST_VALUES, fileOf, parseExactly, placeOf, read } from "./new-task.js";
 
 const PAUSE = 150;
 const [UNFIT, UNAUTHORIZED] = [422, 401];
@@ -22,32 +22,33 @@ const fields = new Fields(draft, changed);
 const exampleFields = new Fields(example, changed);
 const registerFields = new Fields(registration, changed);
 const penalty = new Penalty(at("penalty"), fields, changed);
-const limits = new Limits(at("limits"), at("limit"), fields, () => (showExample(), changed()));
+const limits = new Limits(at("limits"), at("limit"), fields, changed);
 
 /** Another task, or another set of limits: make what depends on that anew. */
 function showTask() {
   limits.show();
   fields.fill();
   at("scored").checked = isScored();
-  showExample();
   changed();
 }
 
 const isScored = () => (draft.task.slo ?? null) !== null;
 
-/** A field for the example's value of each limit. */
-function showExample() {
+/** Fields for the example's values, made anew where there are other SLIs than before. */
+function showExample(slis) {
   const box = at("values");
-  for (const old of box.querySelectorAll("[data-value]")) {
+  const shown = slis.map(({ sli, title }) => `${sli} ${title}`).join();
+  if (box.dataset.shown === shown) return;
+  box.dataset.shown = shown;
+  for (const old of box.querySelectorAll("[data-sli]")) {
     exampleFields.release(old);
     old.remove();
   }
-  for (const place of limitsIn(draft.task.slo)) {
-    const sli = sliOf(place);
-    example.values[sli] ??= read(draft.task.slo, [...place, "threshold"]);
+  for (const { sli, title, pointer } of slis) {
+    example.values[sli] ??= read(draft.task, [...placeOf(pointer), "threshold"]);
     const input = element("input", { type: "text", inputmode: "decimal", size: "6", autocomplete: "off" });
     const error = element("span", { class: "error", hidden: "" });
-    const made = element("div", { class: "field", "data-value": sli }, element("label", {}, element("span", {}, nameOf(place)), " ", input), error);
+    const made = element("div", { class: "field", "data-sli": sli }, element("label", {}, element("span", {}, title), " ", input), error);
     box.append(made);
     exampleFields.bindField(made, ["values", sli]);
   }
@@ -77,36 +78,36 @@ async function refresh() {
   asking = new AbortController();
   const { signal } = asking;
   try {
-    const mistakes = await check(signal);
-    const isDrawable = mistakes.every(({ pointer }) => pointer.startsWith("/task/") && !pointer.startsWith("/task/slo"));
-    document.body.classList.toggle("stale", !isDrawable);
-    if (isDrawable) await Promise.all([drawAndScore(signal), showRules(signal)]);
+    const slis = await check(signal);
+    document.body.classList.toggle("stale", slis === null);
+    if (slis !== null) await Promise.all([drawAndScore(slis, signal), showRules(signal)]);
   } catch (error) {
     if (error.name !== "AbortError") throw error;
   }
 }
 
-/** What the service says of the task; gives its mistakes. */
+/** What the service says of the task; gives its SLIs, or null where it is not valid. */
 async function check(signal) {
   const [answer, problem] = await asked("check", { task: draft.task }, signal);
   if (problem !== null && problem.status !== UNFIT) {
     at("summary").textContent = problem.message;
-    return [{ pointer: "", detail: problem.message }];
+    return null;
   }
   const mistakes = problem === null ? [] : mistakesOf(problem);
-  if (answer !== null) fields.hint({ task: answer.task });
-  const elsewhere = fields.blame(mistakes);
-  list(at("elsewhere"), elsewhere);
+  list(at("elsewhere"), fields.blame(mistakes));
   list(at("warnings"), answer?.warnings ?? []);
   const number = mistakes.length;
   at("summary").textContent = number === 0 ? "The task is valid." : `${number} ${number === 1 ? "mistake" : "mistakes"} in the task.`;
-  return mistakes;
+  if (answer === null) return null;
+  fields.hint({ task: answer.task });
+  limits.learn(answer.slis);
+  showExample(answer.slis);
+  return answer.slis;
 }
 
-async function drawAndScore(signal) {
+async function drawAndScore(slis, signal) {
   const { slo, optimization } = draft.task;
-  const held = limitsIn(slo).map(sliOf);
-  const values = Object.fromEntries(held.map((sli) => [sli, example.values[sli] ?? null]));
+  const values = Object.fromEntries(slis.map(({ sli }) => [sli, example.values[sli] ?? null]));
   const objective = optimization?.objective;
   const scored = { ...(isScored() ? { slo } : {}), ...(objective ? { objective } : {}), base_score: example.base_score ?? null, values };
   const [[drawn], [report, problem]] = await Promise.all([
