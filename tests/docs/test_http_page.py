@@ -88,9 +88,11 @@ def test_three_calls_give_a_score(page: Shell) -> None:
     assert json.loads(page.run(block(PAGE, "register")))["state"] == "running"
     while json.loads(page.run(block(PAGE, "look")))["score"] is None:
         pass
+    page.run(block(PAGE, "phases"))
     assert json.loads(page.run(block(PAGE, "finish")))["state"] == "settling"
     report = json.loads(page.run(block(PAGE, "wait")))
     assert (report["experiment"], report["status"]) == ("chat-17", "SUCCESS")
+    assert [phase["name"] for phase in report["phases"]] == ["concurrency 8"]
 
 
 def test_an_experiment_is_aborted(page: Shell) -> None:
