@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from functools import cache
 
 import pytest
-from tests.docs.markdown import table
+from tests.docs.markdown import block, table
 
+from sloscore import SLOClient
+from sloscore.client.testing import FakeService
 from sloscore.core.histogram import Histogram
 from sloscore.core.samples import Child, InstanceSample
 from sloscore.evaluation.phased import report_phase, with_phases
@@ -94,3 +96,17 @@ def test_the_table_is_what_the_scoring_makes_of_the_log(row: dict[str, str]) -> 
 def test_a_hard_fail_of_a_phase_is_one_of_the_experiment_whatever_is_scored() -> None:
     for score in ("whole", "worst"):
         assert (report(score).status, report(score).scored_phase) == ("FAILED", "10/s")
+
+
+def test_the_marks_are_made_as_shown() -> None:
+    with FakeService() as fake:
+        seen = []
+        namespace = {
+            "client": SLOClient(fake.url),
+            "slo": SLO,
+            "deployment": {"instance": "10.0.0.5:8000"},
+            "run_load": lambda _: seen.append(dict(fake.phases["exp-18"])),
+        }
+        exec(block(PAGE, "marks"), namespace)  # noqa: S102  the document's own code
+    assert seen[-1] == {"c=1": "ended", "c=8": "ended", "c=64": "running"}
+    assert fake.states == {"exp-18": "finished"}

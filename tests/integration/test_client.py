@@ -108,6 +108,56 @@ def test_a_block_that_raises_aborts_and_lets_the_error_through(
         experiment.finish()
 
 
+def test_phases_are_marked_as_blocks_or_alone(client: SLOClient, service: Service) -> None:
+    with client.experiment(
+        "phased", task="tune", slo=MET, server="vllm", target=service.target, scrape_interval="1h"
+    ) as running:
+        with running.phase("c=1") as phase:
+            assert phase.name == "c=1"
+        running.phase("c=8")
+        last = running.phase("c=16")
+        assert last.name == "c=16"
+        with pytest.raises(Conflict, match="phase 'c=8' has ended"):
+            running.phase("c=8")
+        with pytest.raises(LookupError), running.phase("c=32"):
+            raise LookupError
+        last.end()
+    for name in ("c=1", "c=64"):
+        with pytest.raises(Conflict):
+            running.phase(name)
+    last.end()
+    assert running.result(timeout=30).is_final
+
+
+def test_each_phase_of_a_real_service_has_its_result(real: Service) -> None:
+    slo = {**MET, "phases": {"score": "worst", "ignore": ["c=1"]}}
+    with SLOClient(real.url, token=TOKEN).experiment(
+        "results", task="tune", slo=slo, server="vllm", target=real.target, scrape_interval="100ms"
+    ) as running:
+        for name in ("c=1", "c=8"):
+            with running.phase(name):
+                while not (running.score().phases[-1].requests or 0) >= 10:
+                    pass
+    report = running.result(timeout=30)
+    assert [(p.name, p.counts, p.status) for p in report.phases] == [
+        ("c=1", False, "SUCCESS"), ("c=8", True, "SUCCESS"),
+    ]  # fmt: skip
+    assert (report.scored_phase, report.score) == ("c=8", report.phases[1].score)
+    assert [len(phase.slis) for phase in report.phases] == [1, 1]
+
+
+def test_a_fake_knows_which_phases_go_on() -> None:
+    with FakeService() as own:
+        experiment = SLOClient(own.url).experiment("phased", task="t")
+        experiment.start()
+        experiment.phase("c=1")
+        with experiment.phase("c=8"):
+            assert own.phases["phased"] == {"c=1": "ended", "c=8": "running"}
+        experiment.phase("c=16")
+        experiment.finish()
+        assert list(own.phases["phased"].values()) == ["ended"] * 3
+
+
 def test_registering_the_same_twice_is_one_experiment_and_another_body_a_conflict(
     client: SLOClient, service: Service
 ) -> None:
@@ -232,6 +282,16 @@ async def test_the_asynchronous_client_does_the_same(service: Service) -> None:
             while (await running.score()).score is None:
                 pass
             assert not await running.should_stop()
+            async with running.phase("c=1") as phase:
+                assert phase.name == "c=1"
+            await running.phase("c=8")
+            with pytest.raises(Conflict, match="phase 'c=1' has ended"):
+                await running.phase("c=1")
+            with pytest.raises(LookupError):
+                async with running.phase("c=16"):
+                    raise LookupError
+            with pytest.raises(Conflict, match="phase 'c=16' has ended"):
+                await running.phase("c=16")
         assert (await running.result(timeout=30)).status == "SUCCESS"
         experiment = client.experiment("cut", task="tune", server="vllm", target=service.target)
         with pytest.raises(ZeroDivisionError):

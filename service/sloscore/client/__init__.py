@@ -3,19 +3,22 @@
 from typing import TYPE_CHECKING, Any
 
 from sloscore.client.comparison import Change, Comparison
-from sloscore.client.report import Decision, Report, SliResult
-from sloscore.client.sync import Experiment, SLOClient
+from sloscore.client.report import Decision, PhaseResult, Report, SliResult
+from sloscore.client.sync import Experiment, Phase, SLOClient
 
 if TYPE_CHECKING:
-    from sloscore.client.aio import AsyncExperiment, AsyncSLOClient
+    from sloscore.client.aio import AsyncExperiment, AsyncPhase, AsyncSLOClient
 
 __all__ = [
     "AsyncExperiment",
+    "AsyncPhase",
     "AsyncSLOClient",
     "Change",
     "Comparison",
     "Decision",
     "Experiment",
+    "Phase",
+    "PhaseResult",
     "Report",
     "SLOClient",
     "SliResult",
@@ -24,7 +27,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401  whatever the module has
     # A tuner that blocks need not import an event loop's HTTP client.
-    if name in {"AsyncExperiment", "AsyncSLOClient"}:
+    if name in {"AsyncExperiment", "AsyncPhase", "AsyncSLOClient"}:
         from sloscore.client import aio  # noqa: PLC0415  on demand, as said above
 
         return getattr(aio, name)

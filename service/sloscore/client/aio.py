@@ -1,8 +1,9 @@
 """The client for tuners that run in an event loop."""
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -143,6 +144,10 @@ class AsyncExperiment:
         """Call it off; there will be no score."""
         await self._client.call(calls.abort(self.id, reason))
 
+    def phase(self, name: str, *, start: float | None = None) -> "AsyncPhase":
+        """As ``Experiment.phase``, for ``async with``; alone it has to be awaited."""
+        return AsyncPhase(self._client, self.id, name, start)
+
     async def score(self) -> Report:
         """The report so far."""
         return self._look.remember(await self._client.score(self.id))
@@ -160,3 +165,36 @@ class AsyncExperiment:
     async def counts(self) -> dict[str, Any]:
         """What was counted so far, or in the whole window, as the client's ``counts``."""
         return await self._client.counts(self.id)
+
+
+class AsyncPhase:
+    """As ``Phase``; it begins when it is entered or awaited."""
+
+    def __init__(
+        self, client: AsyncSLOClient, experiment: str, name: str, start: float | None
+    ) -> None:
+        self._client = client
+        self._experiment = experiment
+        self._start = start
+        self.name = name
+
+    def __await__(self) -> Generator[Any, None, Self]:
+        return self.__aenter__().__await__()
+
+    async def __aenter__(self) -> Self:
+        await self._client.call(calls.start_phase(self._experiment, self.name, self._start))
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        if error is None:
+            await self.end()
+            return
+        with contextlib.suppress(SLOClientError):
+            # Shielded: the block may have been left by cancellation.
+            await asyncio.shield(self.end())
+
+    async def end(self, *, end: float | None = None) -> None:
+        """The phase has ended (at Unix time ``end``, now where None)."""
+        await self._client.call(calls.end_phase(self._experiment, self.name, end))

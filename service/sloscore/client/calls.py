@@ -86,6 +86,18 @@ def finish(experiment: str, end: float | None = None, base_score: float | None =
     return Call(f"{_API}/{quote(experiment, safe='')}/finish", body)
 
 
+def start_phase(experiment: str, name: str, start: float | None = None) -> Call:
+    """POST /api/v1/experiments/{id}/phases."""
+    body = {"name": name} if start is None else {"name": name, "start": start}
+    return Call(f"{_API}/{quote(experiment, safe='')}/phases", body)
+
+
+def end_phase(experiment: str, name: str, end: float | None = None) -> Call:
+    """POST /api/v1/experiments/{id}/phases/end."""
+    body = {"name": name} if end is None else {"name": name, "end": end}
+    return Call(f"{_API}/{quote(experiment, safe='')}/phases/end", body)
+
+
 def abort(experiment: str, reason: str) -> Call:
     """POST /api/v1/experiments/{id}/abort."""
     return Call(f"{_API}/{quote(experiment, safe='')}/abort", {"reason": reason[:1000]})

@@ -33,14 +33,38 @@ class SliResult:
 
 
 @dataclass(frozen=True, slots=True)
+class PhaseResult:
+    """A phase of the load, scored by its own window; its fields are those of a report.
+
+    ``counts`` says whether a hard fail of it is one of the experiment.
+    """
+
+    name: str
+    counts: bool
+    status: str
+    slo_violation: bool
+    reason: str | None
+    score: float | None
+    finite_score: float | None
+    log_score: float | None
+    base_score: float | None
+    penalty: float | None
+    certain: bool
+    slis: tuple[SliResult, ...]
+    requests: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """The score of an experiment, so far or final.
 
     ``score`` is infinite on a hard fail and None without data; ``constraints`` holds the violation
     ratio of each SLI, feasible at or below 0. ``log_score`` is the natural logarithm of
     ``finite_score``, which leaves hard fails aside; ``infeasibility_reason`` says why an ended
-    experiment failed hard or has no data. ``comparison`` is with its baseline, if it names one. ``raw`` is the whole document of the service, whose
-    other fields docs/scoring.md and docs/windows.md explain.
+    experiment failed hard or has no data. ``comparison`` is with its baseline, if it names one. ``phases``
+    are the marked parts of its load, and ``scored_phase`` the one that the score is of, None where
+    that is the whole. ``raw`` is the whole document of the service, whose other fields
+    docs/scoring.md and docs/windows.md explain.
     """
 
     experiment: str | None
@@ -63,6 +87,8 @@ class Report:
     slis: tuple[SliResult, ...]
     requests: float | None
     comparison: Comparison | None
+    phases: tuple[PhaseResult, ...]
+    scored_phase: str | None
     raw: Mapping[str, Any]
 
     @property
@@ -74,7 +100,7 @@ class Report:
     def of(cls, document: Mapping[str, Any]) -> "Report":
         """The report in a document of the service; fields that it does not know stay in ``raw``."""
         decision = document["decision"]
-        window, comparison = document.get("window"), document.get("comparison")
+        comparison = document.get("comparison")
         return cls(
             experiment=document["experiment"],
             task=document["task"],
@@ -94,8 +120,10 @@ class Report:
             infeasibility_reason=document.get("infeasibility_reason"),
             decision=Decision(decision["action"], decision["reason"], decision.get("confidence")),
             slis=tuple(_sli(one) for one in document["slis"]),
-            requests=None if window is None else window["requests"],
+            requests=_requests(document),
             comparison=None if comparison is None else Comparison.of(comparison),
+            phases=tuple(_phase(one) for one in document.get("phases", ())),
+            scored_phase=document.get("scored_phase"),
             raw=document,
         )
 
@@ -118,3 +146,26 @@ def _sli(document: Mapping[str, Any]) -> SliResult:
         penalty=number(document["penalty"]),
         explanation=document["explanation"],
     )
+
+
+def _phase(document: Mapping[str, Any]) -> PhaseResult:
+    return PhaseResult(
+        name=document["name"],
+        counts=document["counts"],
+        status=document["status"],
+        slo_violation=document["slo_violation"],
+        reason=document["reason"],
+        score=number(document["score"]),
+        finite_score=number(document["finite_score"]),
+        log_score=number(document["log_score"]),
+        base_score=number(document["base_score"]),
+        penalty=number(document["penalty"]),
+        certain=document["certain"],
+        slis=tuple(_sli(one) for one in document["slis"]),
+        requests=_requests(document),
+    )
+
+
+def _requests(document: Mapping[str, Any]) -> float | None:
+    window: Mapping[str, float] | None = document.get("window")
+    return None if window is None else window["requests"]

@@ -1,5 +1,6 @@
 """The client for tuners that block: a thread asks, sleeps and waits."""
 
+import contextlib
 import http.client
 import ssl
 import time
@@ -11,7 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from sloscore.client import calls
-from sloscore.client.errors import ResultTimeout, ServiceFailed
+from sloscore.client.errors import ResultTimeout, ServiceFailed, SLOClientError
 from sloscore.client.look import Look, unless_aborted
 from sloscore.client.report import Report
 
@@ -146,6 +147,14 @@ class Experiment:
         """Call it off; there will be no score."""
         self._client.call(calls.abort(self.id, reason))
 
+    def phase(self, name: str, *, start: float | None = None) -> "Phase":
+        """A phase of the load begins (at Unix time ``start``, now where None); the one before ends.
+
+        As a block it ends with that, alone it ends with the next one or with the load.
+        """
+        self._client.call(calls.start_phase(self.id, name, start))
+        return Phase(self._client, self.id, name)
+
     def score(self) -> Report:
         """The report so far."""
         return self._look.remember(self._client.score(self.id))
@@ -163,3 +172,26 @@ class Experiment:
     def counts(self) -> dict[str, Any]:
         """What was counted so far, or in the whole window, as the client's ``counts``."""
         return self._client.counts(self.id)
+
+
+class Phase:
+    """A phase that has begun; ``Experiment.phase`` makes it, and the end of a block ends it."""
+
+    def __init__(self, client: SLOClient, experiment: str, name: str) -> None:
+        self._client = client
+        self._experiment = experiment
+        self.name = name
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+    ) -> None:
+        # An error that is on its way is not hidden by one of the service.
+        with contextlib.nullcontext() if error is None else contextlib.suppress(SLOClientError):
+            self.end()
+
+    def end(self, *, end: float | None = None) -> None:
+        """The phase has ended (at Unix time ``end``, now where None)."""
+        self._client.call(calls.end_phase(self._experiment, self.name, end))

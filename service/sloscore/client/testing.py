@@ -36,6 +36,8 @@ _OUTCOME: Mapping[str, Any] = {
     "infeasibility_reason": None,
     "slis": [],
     "window": None,
+    "phases": [],
+    "scored_phase": None,
 }
 _FINAL_STATES = {"SUCCESS": "scored", "FAILED": "failed", "NO_DATA": "no_data"}
 _CONTINUE = {"action": "continue", "reason": "Nothing speaks against it.", "confidence": None}
@@ -46,13 +48,15 @@ class FakeService:
     """Takes registrations, finishes and aborts on a loopback port, and answers with reports.
 
     ``states`` maps an experiment's id to ``running``, ``finished`` or ``aborted``; ``bodies`` holds
-    the registrations. ``with`` starts and stops it.
+    the registrations, ``phases`` the names of each experiment's phases in order with ``running`` or
+    ``ended``. ``with`` starts and stops it.
     """
 
     def __init__(self, token: str | None = None) -> None:
         """Refuse what does not carry ``token``, if one is given."""
         self.states: dict[str, str] = {}
         self.bodies: dict[str, Mapping[str, Any]] = {}
+        self.phases: dict[str, dict[str, str]] = {}
         self._reports: dict[str, dict[str, Any]] = {}
         self._token = token
         self._changed = Condition()
@@ -133,13 +137,23 @@ class FakeService:
                 wait = float(parse_qs(parts.query).get("wait", ["0"])[0])
                 self._changed.wait_for(lambda: self.states[experiment] != "running", wait)
                 return 200, self._report(experiment)
-            return self._end(experiment, "finished" if verb == "finish" else "aborted")
+            return self._change(experiment, verb, body or {})
+
+    def _change(
+        self, experiment: str, verb: str, body: Mapping[str, Any]
+    ) -> tuple[int, Mapping[str, Any]]:
+        if verb == "phases":
+            return self._start_phase(experiment, body.get("name"))
+        if verb == "phases/end":
+            return self._end_phase(experiment, body.get("name"))
+        return self._end(experiment, "finished" if verb == "finish" else "aborted")
 
     def _register(self, body: Mapping[str, Any]) -> tuple[int, Mapping[str, Any]]:
         experiment = body["id"]
         if experiment not in self.bodies:
             self.bodies[experiment] = body
             self.states[experiment] = "running"
+            self.phases[experiment] = {}
             return 201, {"id": experiment, "state": "running"}
         if self.bodies[experiment] != body:
             return _problem(409, f"experiment {experiment!r} is already registered")
@@ -152,8 +166,31 @@ class FakeService:
         if self.states[experiment] not in {"running", state}:
             return _problem(409, f"experiment {experiment!r} is {self.states[experiment]}")
         self.states[experiment] = state
+        self._end_phases(experiment)
         self._changed.notify_all()
         return 200, {"id": experiment, "state": state}
+
+    def _start_phase(self, experiment: str, name: Any) -> tuple[int, Mapping[str, Any]]:  # noqa: ANN401  JSON
+        if not isinstance(name, str) or not name:
+            return _problem(422, "body: name: is required")
+        if self.states[experiment] != "running":
+            return _problem(409, f"experiment {experiment!r} is {self.states[experiment]}")
+        if self.phases[experiment].get(name) == "ended":
+            return _problem(409, f"phase {name!r} has ended already")
+        self._end_phases(experiment)
+        self.phases[experiment][name] = "running"
+        return 200, {"id": experiment, "state": "running"}
+
+    def _end_phase(self, experiment: str, name: str | None) -> tuple[int, Mapping[str, Any]]:
+        phases = self.phases[experiment]
+        if name is not None and name not in phases:
+            return _problem(409, f"experiment {experiment!r} has no phase {name!r} to end")
+        if name is None or phases[name] == "running":
+            self._end_phases(experiment)
+        return 200, {"id": experiment, "state": self.states[experiment]}
+
+    def _end_phases(self, experiment: str) -> None:
+        self.phases[experiment] = dict.fromkeys(self.phases[experiment], "ended")
 
     def _report(self, experiment: str) -> Mapping[str, Any]:
         state = self.states[experiment]
