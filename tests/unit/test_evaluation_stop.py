@@ -46,6 +46,19 @@ def test_a_higher_null_share_takes_more_to_stop() -> None:
     assert stop(null_share=0.4).decide(counts(40, 100), (), START + 60) is None
 
 
+def test_several_hard_limits_share_the_error() -> None:
+    """An e-value of 25 is past 1 / 0.05, but not past twice that."""
+    seen = counts(11, 40)
+    spec = EarlyStopSpec(alpha=0.05)
+    sli, slo = LIMIT
+    soft = (sli, replace(slo, hard_fail=False))
+    assert EarlyStop(spec, [LIMIT, soft], START).decide(seen, (), START + 60) is not None
+    assert EarlyStop(spec, [LIMIT, LIMIT], START).decide(seen, (), START + 60) is None
+    decision = EarlyStop(spec, [LIMIT, LIMIT], START).decide(counts(12, 40), (), START + 60)
+    assert decision is not None
+    assert decision.confidence == 0.975
+
+
 def test_a_plan_that_cannot_be_met_any_more_stops_for_certain() -> None:
     planned = stop(planned_requests=300, null_share=0.9)
     assert planned.decide(counts(30, 100), (), START + 60) is None

@@ -119,7 +119,10 @@ class _Test:
         if self._burned is None:
             begins = self.start if self.begins is None else self.begins
             self._burned = dict(counts.histograms) if begins < burned else {}
-        for sli, slo in self.limits:
+        hard = [(sli, slo) for sli, slo in self.limits if slo.hard_fail and sli.quantile]
+        # Each of them could be wrong by itself.
+        alpha /= max(1, len(hard))
+        for sli, slo in hard:
             histogram = self._since_burn_in(sli, counts)
             slow = histogram and slow_requests(histogram, slo)
             if not slow or sli.quantile is None:
