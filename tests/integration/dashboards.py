@@ -108,7 +108,9 @@ async def show(
 async def _experiments(api: Api, deployments: Deployments) -> Mapping[str, Json]:
     quick, slow = deployments.quick.address, deployments.slow.address
     batch = {"server": "sglang", "objective": "maximize_throughput", "baseline": BASELINE}
-    await api.register(BASELINE, task_of(BASELINE, slo=MET), selector={"instance": quick})
+    task = task_of(BASELINE, slo=MET, gpus=2)
+    answer = await api.register(BASELINE, task, selector={"instance": quick})
+    assert answer.status == 201, answer.text
     await api.score_until(BASELINE, has_requests(20))
     await api.finish(BASELINE)
     await api.final(BASELINE)

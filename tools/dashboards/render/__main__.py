@@ -33,6 +33,7 @@ def choices(stage: Stage) -> Mapping[str, Chosen]:
             "task": [CHAT],
             "experiment": [CLOSE_UP],
             "sli": [ALL],
+            "rate": [ALL],
             "histogram": ["vllm:e2e_request_latency_seconds_bucket"],
             "label": ["instance"],
             "deployment": [stage.servers[CLOSE_UP]],
