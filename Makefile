@@ -12,7 +12,7 @@ MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup demo serve test lint format types imports unit integration test-prometheus-3 bench alerts dashboards golden clean
+.PHONY: help setup demo serve test lint format types imports unit integration e2e test-prometheus-3 bench alerts dashboards golden clean
 
 help: ## Show this list
 	@echo "Usage: make TARGET [ARGS=\"options for its tool\"] [PYTHON=python3.12]"; echo
@@ -68,6 +68,9 @@ unit: $(STAMP) ## Run the unit tests (seconds)
 
 integration: $(STAMP) ## Run the tests that start real servers and processes
 	@$(BIN)/python -m pytest tests/integration tests/cli $(ARGS)
+
+e2e: $(STAMP) ## Run the tests of the pages in a browser (needs Chromium)
+	@$(BIN)/python -m pytest tests/e2e $(ARGS)
 
 test-prometheus-3: $(STAMP) ## Run the integration tests on Prometheus 3 (from Debian unstable)
 	@echo "==> Prometheus 3: fetching it without installing it"

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 from tests.integration.service import Api
 
-VOID = {"meta", "link", "br", "path", "rect"}
+VOID = {"meta", "link", "br", "path", "rect", "input"}
 BROWSER = {"Accept": "text/html,*/*;q=0.8"}
 
 

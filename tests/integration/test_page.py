@@ -75,13 +75,24 @@ async def test_a_source_that_fails_is_told(tmp_path: Path) -> None:
     assert page.rows["one"]["Score"] == "no data"
 
 
-async def test_the_page_loads_nothing_from_elsewhere_and_its_links_answer(tmp_path: Path) -> None:
-    async with serving(settings(tmp_path)) as api:
-        page = await read(api)
-        assert "./static/page.css" in page.links
-        for link in page.links:
-            assert (await api.get(urljoin("/", link.partition("#")[0]))).status == 200
-        headers = (await api.get("/")).headers
+@pytest.mark.parametrize("path", ["/", "/new", "/status", "/experiments/one"])
+async def test_a_page_loads_nothing_from_elsewhere_and_its_links_answer(
+    tmp_path: Path, path: str
+) -> None:
+    async with serving(settings(tmp_path, prometheus={"enabled": False})) as api:
+        task = {"task_name": "chat", "server": "vllm"}
+        await api.register("one", task, selector={"pod": "x"})
+        page = await read(api, path)
+        assert "page.css" in {link.rpartition("/")[2] for link in page.links}
+        # A proxy may serve all of it below a prefix, and sends the rest of the path.
+        at = f"http://proxy.example/prefix{path}"
+        linked = {urljoin(at, link.partition("#")[0]) for link in page.links}
+        assert {
+            url for url in linked if not url.startswith("http://proxy.example/prefix/")
+        } == set()
+        asked = {url.removeprefix("http://proxy.example/prefix") for url in linked}
+        assert {link for link in asked if (await api.get(link)).status != 200} == set()
+        headers = (await api.get(path)).headers
     policy = headers["Content-Security-Policy"].split("; ")
     assert {"default-src 'none'", "script-src 'self'", "frame-ancestors 'none'"} <= set(policy)
     assert "unsafe" not in headers["Content-Security-Policy"]

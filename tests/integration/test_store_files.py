@@ -1,6 +1,7 @@
 """The files that the store opens, creates, brings up to date and refuses."""
 
 import asyncio
+import math
 import os
 import sqlite3
 import stat
@@ -228,6 +229,25 @@ async def test_a_file_of_the_first_version_is_brought_up_to_date(tmp_path: Path)
     assert (old.penalty, old.requests) == (0.25, None)
     kinds = ("age", "task", "state", "outcome", "figures")
     assert indexes(path) == {f"experiments_by_{kind}" for kind in kinds}
+
+
+async def test_figures_are_filled_from_all_reports_of_an_older_file(tmp_path: Path) -> None:
+    path = tmp_path / "experiments.db"
+    report = '{"penalty":"Infinity","window":{"requests":%d,"instances":1}}'
+    copied = """
+        INSERT INTO experiments SELECT ?, task, body, body_digest, objective, direction, state,
+            start, "end", created_at, updated_at, base_score, score, reason, ?
+        FROM experiments WHERE id = 'old'
+    """
+    with sqlite(path) as connection:
+        connection.executescript(VERSION_1)
+        rows = [(f"trial-{number}", report % number) for number in range(450)]
+        connection.executemany(copied, [*rows, ("without", None)])
+    await open_and_close(path)
+    with sqlite(path) as connection:
+        found = connection.execute("SELECT id, penalty, requests FROM experiments").fetchall()
+    expected = {(f"trial-{number}", math.inf, number) for number in range(450)}
+    assert set(found) == {*expected, ("old", 0.25, None), ("without", None, None)}
 
 
 async def test_an_upgraded_file_has_the_tables_of_a_new_one(tmp_path: Path) -> None:
