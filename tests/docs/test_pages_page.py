@@ -5,6 +5,7 @@ import re
 import pytest
 from tests.docs.markdown import ROOT, table
 
+from sloscore.api.openapi import openapi_document
 from sloscore.api.page.query import NEWEST_FIRST, PAGE_SIZE, states
 from sloscore.api.page.routes import ROUTES
 from sloscore.experiments.listing import Order
@@ -32,6 +33,16 @@ def test_what_is_shown_without_parameters_is_told() -> None:
     assert rows.keys() == {"task", "state", "sort", "page"}
     assert f"`{NEWEST_FIRST}`" in rows["sort"]["without it"]
     assert str(PAGE_SIZE) in rows["page"]["is"]
+
+
+def test_every_call_of_the_form_is_one_that_changes_nothing() -> None:
+    named = {row["call"].strip("`") for row in table(PAGE, "drafts")}
+    paths = openapi_document()["paths"]
+    assert named == {
+        f"POST {path}"
+        for path, methods in paths.items()
+        if "post" in methods and "security" not in methods["post"]
+    }
 
 
 def test_its_picture_is_there() -> None:

@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 from click.testing import CliRunner
 from playwright.async_api import Browser, Locator, Page, expect
+from tests.e2e.axe import find_axe, violations
 from tests.e2e.browser import Watch
 from tests.e2e.conftest import Open
 from tests.e2e.site import HOSTILE, Site, open_site
@@ -158,7 +159,7 @@ async def test_a_mistake_stands_beside_its_field_until_it_is_mended(
         await wrong.fill(given)
         await expect(wrong).to_have_accessible_description(sentence)
         await expect(wrong).to_have_attribute("aria-invalid", "true")
-        await expect(form.get_by_text("1 mistake in the task.")).to_be_visible()
+        await expect(form.get_by_text("1 mistake in the task")).to_be_visible()
         await wrong.fill(right)
         await expect(form.get_by_text("The task is valid.")).to_be_visible()
         await expect(wrong).not_to_have_attribute("aria-invalid", "true")
@@ -377,6 +378,11 @@ async def test_on_a_phone_every_control_is_in_sight_and_has_a_name(
         re.compile("^Penalty")
     )
     assert await page.evaluate("document.documentElement.scrollWidth") == 360
+    steepness = page.get_by_label("Steepness")
+    await steepness.fill("x")
+    await expect(steepness).to_have_attribute("aria-invalid", "true")
+    if (axe := find_axe()) is not None:
+        assert await violations(page, axe) == []
     devtools = await page.context.new_cdp_session(page)
     tree = await devtools.send("Accessibility.getFullAXTree")
     named = [

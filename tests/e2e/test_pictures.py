@@ -39,3 +39,11 @@ async def test_the_list_is_drawn(open_page: Open, site: Site) -> None:
     picture = IMAGES / "page-experiments.png"
     await page.screenshot(path=picture)
     assert picture.stat().st_size < MAX_BYTES
+
+
+async def test_the_form_is_drawn(open_page: Open) -> None:
+    page = await open_page("/new", viewport={"width": 1200, "height": 900})
+    await expect(page.locator("#scored-example")).to_contain_text("84.63")
+    picture = IMAGES / "page-new.png"
+    await page.get_by_role("region", name="SLOs").screenshot(path=picture)
+    assert picture.stat().st_size < MAX_BYTES

@@ -78,7 +78,7 @@ export class Limits {
     this.#rows.set(pointerOf(["slo", ...place]), found);
     this.#box.append(row);
     const where = ["task", "slo", ...place];
-    this.#fields.spot(find(".settings"), where);
+    this.#fields.spot(find(".terms"), where);
     this.#fields.bind(row, where);
     found.use.addEventListener("change", () => this.#toggle(place, found.use.checked));
   }

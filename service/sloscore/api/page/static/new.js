@@ -97,7 +97,8 @@ async function check(signal) {
   list(at("elsewhere"), fields.blame(mistakes));
   list(at("warnings"), answer?.warnings ?? []);
   const number = mistakes.length;
-  at("summary").textContent = number === 0 ? "The task is valid." : `${number} ${number === 1 ? "mistake" : "mistakes"} in the task.`;
+  const words = `${number} ${number === 1 ? "mistake" : "mistakes"} in the task: curves and score are those before.`;
+  at("summary").textContent = number === 0 ? "The task is valid." : words;
   if (answer === null) return null;
   fields.hint({ task: answer.task });
   limits.learn(answer.slis);
