@@ -215,9 +215,11 @@ async def test_every_documented_answer_is_given_and_fits_its_schema(
         await read.post(SCORE, {"slo": SLOS, **PAST})
         task = task_of(slo=SLOS, selector={"a": "b"})
         for path, body in (("check", {"task": task}), ("check", {"text": "task_name: a"}),
-                           ("curves", {"slo": SLOS}), ("rules", {"task": task})):  # fmt: skip
+                           ("curves", {"slo": SLOS}), ("rules", {"task": task}),
+                           ("rescore", {"task": "chat", "slo": SLOS})):  # fmt: skip
             await read.post(f"/api/v1/{path}", body)
             await read.post_bad_bodies(f"/api/v1/{path}")
+        await read.post("/api/v1/rescore", {"task": "nobody", "slo": SLOS})
         for path in (f"{EXPERIMENTS}?limit=1", f"{EXPERIMENTS}?limit=0"):
             await read.get(path)
         for path in (

@@ -40,6 +40,7 @@ VALID = {
     "/api/v1/check?": {"text": dumps(TASK), "name": "task.json"},
     "/api/v1/curves": {"slo": TASK["slo"]},
     "/api/v1/rules": {"task": TASK, "window": "5m", "interval": 30, "assume_bound": False},
+    "/api/v1/rescore": {"task": "chat", "set": {"latency.p90.threshold": 4.0}, "limit": 10},
     "/api/v1/score?": {"slo": TASK["slo"], "objective": "minimize_latency", **PAST},
 }
 TEXTS = st.text(max_size=8) | st.sampled_from(

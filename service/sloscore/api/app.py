@@ -4,7 +4,17 @@ import asyncio
 
 from aiohttp import web
 
-from sloscore.api import counts, drafts, experiments, overview, phases, runbook, scores, status
+from sloscore.api import (
+    counts,
+    drafts,
+    experiments,
+    overview,
+    phases,
+    rescore,
+    runbook,
+    scores,
+    status,
+)
 from sloscore.api.auth import require_token
 from sloscore.api.browsers import refuse_other_sites
 from sloscore.api.context import CONTEXT, Context
@@ -14,6 +24,7 @@ from sloscore.conventions import RUNBOOKS_PATH
 
 _SCORE, _CHECK = "/api/v1/score", "/api/v1/check"
 _CURVES, _RULES = "/api/v1/curves", "/api/v1/rules"
+_RESCORE = "/api/v1/rescore"
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
@@ -24,7 +35,7 @@ _HEADERS = {
 
 def make_app(context: Context, token: str | None) -> web.Application:
     """The application over a running service; without a token writes are open."""
-    changes_nothing = frozenset({_SCORE, _CHECK, _CURVES, _RULES})
+    changes_nothing = frozenset({_SCORE, _CHECK, _CURVES, _RULES, _RESCORE})
     app = web.Application(
         middlewares=[
             problems,
@@ -61,6 +72,7 @@ def make_app(context: Context, token: str | None) -> web.Application:
             web.post(_CHECK, drafts.check),
             web.post(_CURVES, drafts.curves),
             web.post(_RULES, drafts.rules),
+            web.post(_RESCORE, rescore.rescore_task),
             web.get("/api/v1/tasks/{task}", scores.show_task),
         ]
     )

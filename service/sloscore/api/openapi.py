@@ -23,11 +23,13 @@ from sloscore.wire import (
     Problem,
     Registration,
     Report,
+    RescoreRequest,
     RulesRequest,
     ScoreRequest,
     StatusDocument,
     TaskCheck,
     TaskDocument,
+    TaskRescore,
 )
 
 _REF = "#/components/schemas/{model}"
@@ -125,6 +127,11 @@ _OPERATIONS = (
     _Operation(
         "post", "/api/v1/rules", "compileRules", "A task as recording and alert rules",
         "application/yaml", RulesRequest, problems=(400, 413, 415, 422),
+    ),
+    _Operation(
+        "post", "/api/v1/rescore", "rescoreTask",
+        "The experiments of a task under other SLOs, which changes none of them",
+        TaskRescore, RescoreRequest, problems=(400, 404, 413, 415, 422),
     ),
     _Operation(
         "get", "/api/v1/tasks/{task}", "showTask", "Ranking and violation budget of a task",

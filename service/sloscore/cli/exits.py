@@ -8,6 +8,8 @@ INVALID: Final = 1
 FAILED: Final = 3
 NO_DATA: Final = 4
 SOURCE: Final = 5
+# The service failed, is away, refused the token, or gave no score in time.
+SERVICE: Final = 6
 # What `doctor` found at worst.
 WARNING: Final = 10
 CRITICAL: Final = 11
@@ -19,7 +21,6 @@ INTERRUPTED: Final = 130
 # a code past them (EX_USAGE of sysexits.h).
 RUN_SOFT: Final = 1
 RUN_HARD: Final = 2
-RUN_SERVICE: Final = 6
 RUN_USAGE: Final = 64
 # From here on they are the load command's: 101 where it exited with 1.
 RUN_COMMAND: Final = 100

@@ -17,6 +17,7 @@ _COMMANDS = {
     "demo": "See it at work: simulated servers, a real Prometheus, three scored experiments.",
     "doctor": "Examine a set-up before anyone relies on it.",
     "rules": "Write SLOs as rules that Prometheus evaluates without the service.",
+    "rescore": "Rank a task's experiments under other SLOs.",
     "run": "Run a load command, and score a deployment while it runs.",
     "score": "Score numbers, or a past window of a deployment.",
     "serve": "Run the service.",

@@ -1,5 +1,6 @@
 """Options that several commands have, and what they stand for."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,6 +49,15 @@ def web_address(_: click.Context, option: click.Parameter, given: str) -> str:
         return plain_url(given)
     except ValueError as error:
         raise click.BadParameter(str(error), param=option) from None
+
+
+def read_token(file: Path | None) -> str | None:
+    """The token of a protected service, from its file or SLOSCORE_TOKEN; raises SpecError."""
+    from sloscore.spec.loader import read_file
+
+    if file is None:
+        return os.environ.get("SLOSCORE_TOKEN") or None
+    return read_file(file).strip()
 
 
 def read_settings(config: Path | None) -> "SettingsFile":

@@ -1,7 +1,6 @@
 """``sloscore run``: score a deployment while a load command runs."""
 
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sloscore.cli import exits
-from sloscore.cli.options import pairs, say, seconds, web_address
+from sloscore.cli.options import pairs, read_token, say, seconds, web_address
 from sloscore.core.objective import Objective
 from sloscore.errors import SloscoreError, SourceError
 
@@ -164,7 +163,7 @@ def run(  # noqa: PLR0913  an option each
             if no_service:
                 report = _scraped(load, registration)
             else:
-                service = ServedRun(url, _token(token_file), body)
+                service = ServedRun(url, read_token(token_file), body)
                 report = service.score(load, timeout, stop_early=stop_early)
     except Interrupted as error:
         say(f"interrupted by {error}")
@@ -179,7 +178,7 @@ def run(  # noqa: PLR0913  an option each
         say(str(error))
         if isinstance(error, ServiceUnreachable):
             say(_NO_SERVICE)
-        ctx.exit(exits.RUN_SERVICE)
+        ctx.exit(exits.SERVICE)
     _show(report, as_json=as_json)
     ctx.exit(_exit_code(report, fail_on_soft=fail_on_soft))
 
@@ -212,14 +211,6 @@ def _scraped(load: "Load", registration: "Registration") -> Mapping[str, Any]:
     say(f"scraping {plan.target.url}")
     document: Mapping[str, Any] = json.loads(asyncio.run(score()))
     return document
-
-
-def _token(file: Path | None) -> str | None:
-    from sloscore.spec.loader import read_file
-
-    if file is None:
-        return os.environ.get("SLOSCORE_TOKEN") or None
-    return read_file(file).strip()
 
 
 def _new_id(task: str) -> str:

@@ -114,6 +114,11 @@ def counts(experiment: str) -> Call:
     return Call(f"{_API}/{quote(experiment, safe='')}/counts")
 
 
+def rescore(task: str, change: Mapping[str, Any]) -> Call:
+    """POST /api/v1/rescore; ``change`` holds ``slo`` or ``set``, and perhaps ``limit``."""
+    return Call("/api/v1/rescore", {"task": task, **change})
+
+
 def headers(token: str | None) -> dict[str, str]:
     """The headers of every request."""
     base = {"Content-Type": "application/json", "Accept": "application/json"}

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sloscore.errors import ConflictError, ExperimentNotFoundError, LimitError
 from sloscore.experiments.database import Database
 from sloscore.experiments.first import read_first
+from sloscore.experiments.kept import read_counts
 from sloscore.experiments.listing import Listed, Selection, read_ids, read_list, read_some
 from sloscore.experiments.model import (
     FINAL,
@@ -118,6 +119,11 @@ class ExperimentStore:
             raise _unknown(experiment_id)
         documents: Mapping[str, object] | None = row.counts
         return documents
+
+    async def counts_of(self, ids: Sequence[str]) -> dict[str, Mapping[str, object]]:
+        """Return the documents of the counts of those of these experiments that keep some."""
+        async with self._database.reading() as connection:
+            return await read_counts(connection, ids)
 
     async def finish(
         self,

@@ -38,6 +38,12 @@ from sloscore.wire.requests import (
     Scraping,
     TimeRange,
 )
+from sloscore.wire.rescore import (
+    RankedScore,
+    RescoredExperiment,
+    RescoreRequest,
+    TaskRescore,
+)
 from sloscore.wire.status import Followed, QueryTally, StatusDocument
 from sloscore.wire.values import (
     Base,
@@ -78,8 +84,11 @@ __all__ = [
     "PhaseStart",
     "Problem",
     "QueryTally",
+    "RankedScore",
     "Registration",
     "Report",
+    "RescoreRequest",
+    "RescoredExperiment",
     "RulesRequest",
     "ScoreRequest",
     "ScoredWindow",
@@ -90,6 +99,7 @@ __all__ = [
     "TargetUrl",
     "TaskCheck",
     "TaskDocument",
+    "TaskRescore",
     "TaskSli",
     "Time",
     "TimeRange",
