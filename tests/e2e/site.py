@@ -59,8 +59,8 @@ async def open_site(place: Path, **sections: Json) -> AsyncIterator[Site]:
     given = settings(
         place,
         prometheus={"enabled": False},
-        scrape={"interval": "100ms"},
-        evaluation={"interval": "100ms"},
+        scrape={"interval": "200ms"},
+        evaluation={"interval": "200ms"},
         **sections,
     )
     async with PageServer(engine.answer) as server, serving(given) as api:

@@ -19,7 +19,15 @@ async def axe() -> str:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/?task=sweep&page=2", "/?task=none", "/experiments/exp-hard", "/new", "/status"]
+    "path",
+    [
+        "/?task=chat",
+        "/?task=sweep&page=3",
+        "/?task=none",
+        "/experiments/exp-hard",
+        "/new",
+        "/status",
+    ],
 )
 async def test_nothing_is_in_the_way_of_anybody(open_page: Open, axe: str, path: str) -> None:
     page = await open_page(path, color_scheme="light")

@@ -26,4 +26,4 @@ async def test_the_status_follows_what_runs(open_page: Open, site: Site) -> None
 async def test_a_setting_is_found_by_its_name(open_page: Open) -> None:
     page = await open_page("/status")
     setting = page.locator(".settings div", has_text="evaluation.interval")
-    await expect(setting.get_by_role("definition")).to_have_text("0.1")
+    await expect(setting.get_by_role("definition")).to_have_text("0.2")
