@@ -1,70 +1,33 @@
-"""Reports of experiments with phases, live and final, against the log of a load that changes."""
+"""Final reports of experiments with phases, against the log of a load that changes."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 from tests.unit.memory_source import CHILD, END, START, MemorySource, plan
+from tests.unit.phased_load import (
+    HEAVY,
+    HOPELESS,
+    MARKED,
+    QUICK,
+    SLOW,
+    WORST,
+    by_name,
+    plan_of,
+    requests,
+    settle_of,
+    settled,
+    source_of,
+)
 
-from sloscore.core.histogram import Histogram
 from sloscore.core.phases import PhaseRules, ScoreOf
 from sloscore.core.samples import Child, InstanceSample
 from sloscore.core.scoring import Status
 from sloscore.core.verdict import Uncertainty, Verdict
-from sloscore.evaluation.plan import Plan, Rules
-from sloscore.evaluation.settle import settle
-from sloscore.evaluation.tick import Live, evaluate
-from sloscore.experiments.model import Phase, new_experiment
+from sloscore.evaluation.past import score_past
+from sloscore.experiments.model import Phase
 from sloscore.settings import EvaluationSettings
-from sloscore.wire import PhaseReport, Report
-
-WORST = PhaseRules(ScoreOf.WORST)
-EASY, HEAVY = Phase("c=1", 1000.0, 1030.0), Phase("c=8", 1030.0, 1060.0)
-MARKED = (EASY, HEAVY)
-# Two requests a second while it is easy, four while it is heavy; a median of over 5.5 s fails.
-QUICK = [(1000.25 + n / 2, 0.4) for n in range(60)]
-SLOW = [(1030.1 + n / 4, 1.5) for n in range(120)]
-HOPELESS = [(1030.1 + n / 4, 9.0) for n in range(120)]
-BOUNDS = (0.25, 0.5, 1.0, 2.0, 5.5, 10.0, math.inf)
-
-Log = Sequence[tuple[float, float]]
-
-
-def source_of(log: Log, every: float = 5.0, offset: float = 0.0) -> MemorySource:
-    """A server that is scraped now and then, and that has finished these at these times."""
-    return MemorySource({"one": [scrape(log, 990 + offset + n * every) for n in range(120)]})
-
-
-def scrape(log: Log, at: float) -> InstanceSample:
-    latencies = [latency for finished, latency in log if finished <= at]
-    counts = tuple(float(sum(each <= bound for each in latencies)) for bound in BOUNDS)
-    data = Histogram(BOUNDS, counts, sum(latencies))
-    return InstanceSample(("job", "a"), at, True, 900.0, {CHILD: data})
-
-
-def plan_of(phases: PhaseRules = PhaseRules(), **rules: object) -> Plan:  # noqa: B008  it is frozen
-    known = plan()
-    changed: Rules = replace(known.rules, phases=phases, **rules)  # type: ignore[arg-type]
-    return replace(known, rules=changed)
-
-
-async def settled(
-    source: MemorySource, plan: Plan, phases: Sequence[Phase] = MARKED, end: float = END
-) -> Report:
-    running = new_experiment("one", "t", {}, plan.objective, "minimize", START, START)
-    experiment = replace(running, end=end, phases=tuple(phases))
-    often = EvaluationSettings(interval=0.001)
-    return (await settle(source, plan, experiment, often, source.clock)).report
-
-
-def by_name(report: Report) -> dict[str, PhaseReport]:
-    return {phase.name: phase for phase in report.phases}
-
-
-def requests(phase: PhaseReport) -> float:
-    assert phase.window is not None
-    return phase.window.requests
+from sloscore.wire import ScoreRequest
 
 
 async def test_each_phase_is_scored_by_what_it_counted_and_the_whole_by_all() -> None:
@@ -76,6 +39,15 @@ async def test_each_phase_is_scored_by_what_it_counted_and_the_whole_by_all() ->
     assert (report.scored_phase, report.scored_explanation, report.whole) == (None, None, None)
     assert report.base_score == pytest.approx((60 * 0.4 + 120 * 1.5) / 180)
     assert report.certain
+
+
+async def test_what_each_phase_counted_is_kept_with_the_end() -> None:
+    source = source_of([*QUICK, *SLOW])
+    kept = (await settle_of(source, plan_of(), (*MARKED, Phase("after", 1070.0, 1080.0)))).phases
+    assert {name: (one.start, one.end) for name, one in kept.items()} == {
+        "c=1": (1000, 1030), "c=8": (1030, 1060),
+    }  # fmt: skip
+    assert [one.counts.histograms["latency"].count for one in kept.values()] == [60, 120]
 
 
 async def test_the_worst_phase_is_the_experiment() -> None:
@@ -121,6 +93,22 @@ async def test_without_a_marked_phase_the_worst_is_the_whole_window_and_says_so(
     assert worst.scored_explanation is not None
     changed = {"scored_explanation": None, "evaluated_at": plain.evaluated_at}
     assert worst.model_copy(update=changed) == plain
+
+
+@pytest.mark.parametrize(
+    ("score", "status", "words"),
+    [("worst", "SUCCESS", "No phase that counts is marked"), ({"phase": "c=8"}, "NO_DATA", None)],
+)
+async def test_a_past_window_has_no_phases(score: object, status: str, words: str | None) -> None:
+    slo = {"latency": {"p50": {"threshold": 1.0}}, "phases": {"score": score}}
+    window = {"start": START, "end": END}
+    body = {"slo": slo, "selector": {"instance": "a"}, "server": "vllm", "window": window}
+    source = source_of(QUICK)
+    source.scrapes = {"window": source.scrapes["one"]}
+    request = ScoreRequest.model_validate(body)
+    report = await score_past(source, request, EvaluationSettings(), END + 100)
+    assert (report.status, report.phases) == (status, ())
+    assert (report.scored_explanation or "").startswith(words or "")
 
 
 async def test_a_named_phase_that_never_came_is_no_data_with_a_sentence() -> None:
@@ -240,74 +228,3 @@ def with_tokens(scraped: InstanceSample) -> InstanceSample:
     """The scrape of a server that makes ten tokens a request."""
     tokens = 10 * scraped.histograms[CHILD].count
     return replace(scraped, counters={Child("tokens_out", ()): tokens})
-
-
-async def ticks(source: MemorySource, live: Live, *times: float) -> list[Report]:
-    found = [(await evaluate(source, [live], now))["one"] for now in times]
-    assert all(isinstance(each, Report) for each in found), found
-    return [each for each in found if isinstance(each, Report)]
-
-
-async def test_a_running_phase_shares_the_snapshots_of_the_whole_window() -> None:
-    source = source_of([*QUICK, *SLOW], every=1.0)
-    live = Live.of(plan_of(WORST), START)
-    live.phases.follow((Phase("c=1", START),))
-    (first,) = await ticks(source, live, 1001.0)
-    source.asked.clear()
-    reports = await ticks(source, live, 1010.0, 1020.0)
-    assert source.asked == ["snapshot", "snapshot"]
-    assert [requests(report.phases[0]) for report in (first, *reports)] == [2, 20, 40]
-    assert [report.scored_phase for report in reports] == ["c=1", "c=1"]
-    assert reports[1].status is reports[1].phases[0].status is Status.RUNNING
-    assert reports[1].decision.reason == "No hard SLO is violated so far."
-
-
-async def test_an_ended_phase_is_counted_again_from_raw_samples_once() -> None:
-    source = source_of([*QUICK, *SLOW], every=1.0)
-    live = Live.of(plan_of(WORST), START)
-    live.phases.follow((Phase("c=1", START),))
-    await ticks(source, live, 1010.0, 1025.0)
-    live.phases.follow((Phase("c=1", START, 1030.0), Phase("c=8", 1030.0)))
-    (before,) = await ticks(source, live, 1034.0)
-    source.asked.clear()
-    after, later = await ticks(source, live, 1039.0, 1044.0)
-    # The snapshots have skipped its last scrapes, its raw samples have them.
-    assert [requests(r.phases[0]) for r in (before, after, later)] == [50, 60, 60]
-    assert [requests(r.phases[1]) for r in (before, after, later)] == [16, 36, 56]
-    assert source.asked.count("samples") == 1
-    assert [r.phases[0].status for r in (after, later)] == [Status.SUCCESS] * 2
-    final = await settled(source, live.plan)
-    assert final.phases[0].model_copy(update={"window": None}) == later.phases[0].model_copy(
-        update={"window": None}
-    )
-
-
-async def test_phases_that_are_taken_up_late_are_replayed() -> None:
-    source = source_of([*QUICK, *SLOW], every=1.0)
-    live = Live.of(plan_of(), START)
-    live.phases.follow((EASY, Phase("c=8", 1030.0)))
-    (report,) = await ticks(source, live, 1055.0)
-    assert [requests(phase) for phase in report.phases] == [60, 100]
-
-
-async def test_a_source_that_fails_while_a_phase_begins_is_no_data_of_it() -> None:
-    source = source_of(QUICK, every=1.0)
-    live = Live.of(plan_of(), START)
-    await ticks(source, live, 1005.0)
-    live.phases.follow((Phase("c=1", 1010.0),))
-    source.broken = {"one"}
-    failed = (await evaluate(source, [live], 1011.0))["one"]
-    assert not isinstance(failed, Report)
-    source.broken = set()
-    (report,) = await ticks(source, live, 1020.0)
-    assert requests(report.phases[0]) == 20
-
-
-async def test_an_ended_phase_that_failed_hard_is_told_as_final() -> None:
-    source = source_of([*HOPELESS], every=1.0)
-    live = Live.of(plan_of(), START)
-    live.phases.follow((Phase("c=8", 1030.0, 1050.0), Phase("c=1", 1050.0)))
-    (report,) = await ticks(source, live, 1055.0)
-    assert (report.status, report.score) == (Status.RUNNING, math.inf)
-    assert (report.phases[0].status, report.scored_phase) == (Status.FAILED, "c=8")
-    assert report.infeasibility_reason is None

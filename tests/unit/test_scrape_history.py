@@ -1,5 +1,6 @@
 """What is kept of a long experiment's scrapes: whatever goes, a window counts the same."""
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -11,6 +12,8 @@ from hypothesis import strategies as st
 
 from sloscore.core.histogram import Histogram
 from sloscore.core.samples import Child, InstanceSample
+from sloscore.experiments.model import Phase
+from sloscore.experiments.phases import PhasedWindow, spans_of
 from sloscore.experiments.window import WindowAccumulator, WindowCounts
 from sloscore.sources.history import History
 
@@ -105,6 +108,33 @@ def test_a_window_counts_the_same_whatever_has_been_dropped(
 
     # How often it was scraped is the only thing that may seem otherwise.
     assert replace(kept, scrape_interval=None) == replace(full, scrape_interval=None)
+
+
+@given(
+    st.lists(steps | quiet, min_size=LIMIT, max_size=40),
+    st.booleans(),
+    st.lists(st.integers(0, 80), min_size=2, max_size=6, unique=True).map(sorted),
+)
+def test_phases_count_the_same_whatever_has_been_dropped(
+    history: list[Step], tells_start: bool, halves: list[int]
+) -> None:
+    samples = scrapes_of(history, tells_start=tells_start)
+    marks = [mark / 2 for mark in halves]
+    phases = [Phase(str(a), a, b) for a, b in itertools.pairwise(marks)]
+    everything, thinned = History(marks[0], limit=10**6), History(marks[0], LIMIT)
+    everything.add(samples)
+    thinned.mark(marks)
+    for sample in samples:
+        thinned.add([sample])
+
+    found = []
+    for kept in (everything, thinned):
+        window = PhasedWindow(marks[0], marks[-1], spans_of(phases, marks[0], marks[-1]))
+        window.feed(kept.newest(marks[0]))
+        window.feed(kept.between(marks[0], math.inf))
+        found.append([replace(one.counts(), scrape_interval=None) for _, one in window.parts])
+
+    assert found[0] == found[1]
 
 
 STEADY: dict[str, Callable[[int], Step]] = {

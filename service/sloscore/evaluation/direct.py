@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from sloscore.errors import SpecError
+from sloscore.evaluation.phased import with_phases
 from sloscore.evaluation.plan import Plan
 from sloscore.evaluation.recognise import with_server
 from sloscore.evaluation.replay import replay
@@ -46,7 +47,8 @@ async def score_during(
     source.restore(plan.target, await source.capture(plan.target))
     now = clock()
     window = await replay(source, plan.target, start, end, now)
-    return report_window(plan, window.counts(), (start, end), now=now)
+    whole = report_window(plan, window.counts(), (start, end), now=now)
+    return with_phases(plan, whole, ())
 
 
 def _all_warmup(plan: Plan, seconds: float) -> SpecError:

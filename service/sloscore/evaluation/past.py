@@ -1,6 +1,7 @@
 """The score of a past window that nobody registered."""
 
 from sloscore.errors import SpecError
+from sloscore.evaluation.phased import with_phases
 from sloscore.evaluation.plan import plan_window
 from sloscore.evaluation.recognise import with_server
 from sloscore.evaluation.replay import replay
@@ -32,6 +33,7 @@ async def score_past(
     plan = await with_server(source, plan, start, end)
     until = min(now, end + settings.closing_wait)
     window = await replay(source, plan.target, start, end, until)
-    return report_window(
+    whole = report_window(
         plan, window.counts(), (start, end), now=now, base_score=request.base_score
     )
+    return with_phases(plan, whole, ())

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any, Self, TypeAlias
 
 from sqlalchemy import Select, and_, func, or_, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
-from sloscore.errors import ConflictError, ExperimentNotFoundError, LimitError
+from sloscore.errors import ConflictError, LimitError
 from sloscore.experiments.database import Database
 from sloscore.experiments.first import read_first
 from sloscore.experiments.kept import read_counts
@@ -21,11 +20,17 @@ from sloscore.experiments.model import (
     Phase,
     State,
     TaskTally,
-    sources_of,
 )
 from sloscore.experiments.paging import Page, decode_cursor, encode_cursor
 from sloscore.experiments.phases import ended_phases
 from sloscore.experiments.recorded import with_phase_samples
+from sloscore.experiments.rows import (
+    find_row,
+    get_row,
+    move_row,
+    require_same_finish,
+    unknown,
+)
 from sloscore.experiments.schema import (
     COLUMNS,
     FIELDS,
@@ -83,7 +88,7 @@ class ExperimentStore:
         async with self._database.writing() as connection:
             # One registration at a time, also in a database that has row locks only.
             await connection.execute(select(schema_version).with_for_update())
-            known = await _find(connection, experiment.id)
+            known = await find_row(connection, experiment.id)
             if known is not None:
                 if (known.task, known.body_digest) != (experiment.task, experiment.body_digest):
                     raise ConflictError(
@@ -107,7 +112,7 @@ class ExperimentStore:
     async def get(self, experiment_id: str) -> Experiment:
         """Return the experiment."""
         async with self._database.reading() as connection:
-            return await _get(connection, experiment_id)
+            return await get_row(connection, experiment_id)
 
     async def counts(self, experiment_id: str) -> Mapping[str, object] | None:
         """Return the documents of an ended experiment's counts, None where it has none."""
@@ -116,7 +121,7 @@ class ExperimentStore:
             found = await connection.execute(select(column).where(key == experiment_id))
             row = found.one_or_none()
         if row is None:
-            raise _unknown(experiment_id)
+            raise unknown(experiment_id)
         documents: Mapping[str, object] | None = row.counts
         return documents
 
@@ -146,7 +151,7 @@ class ExperimentStore:
         if end is not None and not math.isfinite(end):
             raise ValueError(f"end: {end} is no time; give finite Unix seconds")
         async with self._database.writing() as connection:
-            stored = await _get(connection, experiment_id)
+            stored = await get_row(connection, experiment_id)
             ends = now if end is None and stored.state is State.RUNNING else end
             if ends is not None and ends < stored.start:
                 raise ValueError(
@@ -158,10 +163,10 @@ class ExperimentStore:
                 changes["phases"] = ended_phases(stored.phases, ends)
             if closing:
                 changes["scrapes"] = {**(stored.scrapes or {}), "end": closing}
-            if await _move(connection, experiment_id, State.SETTLING, now, changes):
-                return await _get(connection, experiment_id)
-            stored = await _get(connection, experiment_id)
-        _require_same_finish(stored, end, base_score)
+            if await move_row(connection, experiment_id, State.SETTLING, now, changes):
+                return await get_row(connection, experiment_id)
+            stored = await get_row(connection, experiment_id)
+        require_same_finish(stored, end, base_score)
         return stored
 
     async def mark(
@@ -176,7 +181,7 @@ class ExperimentStore:
         ``samples`` holds the documents of samples that were taken at a phase's bound.
         """
         async with self._database.writing() as connection:
-            stored = await _get(connection, experiment_id, for_update=True)
+            stored = await get_row(connection, experiment_id, for_update=True)
             phases = change(stored)
             if phases != stored.phases:
                 changes: dict[str, object] = {"phases": phases, "updated_at": now}
@@ -184,7 +189,7 @@ class ExperimentStore:
                     changes["scrapes"] = with_phase_samples(stored.scrapes, samples)
                 this = experiments.c.id == experiment_id
                 await connection.execute(experiments.update().where(this).values(changes))
-            return await _get(connection, experiment_id)
+            return await get_row(connection, experiment_id)
 
     async def abort(self, experiment_id: str, reason: str, now: float) -> Experiment:
         """Give up a live experiment; an aborted one is returned as it is.
@@ -192,8 +197,8 @@ class ExperimentStore:
         Raises ConflictError for an experiment that is scored, failed or without data.
         """
         async with self._database.writing() as connection:
-            await _move(connection, experiment_id, State.ABORTED, now, {"reason": reason})
-            stored = await _get(connection, experiment_id)
+            await move_row(connection, experiment_id, State.ABORTED, now, {"reason": reason})
+            stored = await get_row(connection, experiment_id)
         if stored.state is not State.ABORTED:
             raise ConflictError(
                 f"experiment {experiment_id!r} is already {stored.state} and cannot be aborted"
@@ -225,8 +230,8 @@ class ExperimentStore:
         async with self._database.writing() as connection:
             final = {"report": report, "score": score, "counts": counts}
             changes = {**final, **figures_of(report)}
-            await _move(connection, experiment_id, state, now, changes)
-            return await _get(connection, experiment_id)
+            await move_row(connection, experiment_id, state, now, changes)
+            return await get_row(connection, experiment_id)
 
     async def live(self) -> _Experiments:
         """Return all running and settling experiments, oldest first."""
@@ -322,61 +327,6 @@ class ExperimentStore:
     async def _select(self, query: Select[Any]) -> _Experiments:
         async with self._database.reading() as connection:
             return [Experiment(**row) for row in (await connection.execute(query)).mappings()]
-
-
-async def _find(
-    connection: AsyncConnection, experiment_id: str, *, for_update: bool = False
-) -> Experiment | None:
-    query = select(*COLUMNS).where(experiments.c.id == experiment_id)
-    found = await connection.execute(query.with_for_update() if for_update else query)
-    row = found.mappings().one_or_none()
-    return None if row is None else Experiment(**row)
-
-
-async def _get(
-    connection: AsyncConnection, experiment_id: str, *, for_update: bool = False
-) -> Experiment:
-    found = await _find(connection, experiment_id, for_update=for_update)
-    if found is None:
-        raise _unknown(experiment_id)
-    return found
-
-
-def _unknown(experiment_id: str) -> ExperimentNotFoundError:
-    return ExperimentNotFoundError(
-        f"experiment {experiment_id!r} is not registered; register it first"
-    )
-
-
-async def _move(
-    connection: AsyncConnection,
-    experiment_id: str,
-    target: State,
-    now: float,
-    changes: Mapping[str, object],
-) -> bool:
-    """Whether the experiment was in a state that ``target`` may follow, and so is there now."""
-    moved = await connection.execute(
-        experiments.update()
-        .where(experiments.c.id == experiment_id, experiments.c.state.in_(sources_of(target)))
-        .values(state=target, updated_at=now, **changes)
-    )
-    return moved.rowcount == 1
-
-
-def _require_same_finish(stored: Experiment, end: float | None, base_score: float | None) -> None:
-    if stored.state is State.ABORTED:
-        raise ConflictError(f"experiment {stored.id!r} is aborted and cannot be finished")
-    for name, given, recorded in (
-        ("end", end, stored.end),
-        ("base_score", base_score, stored.base_score),
-    ):
-        if given is not None and given != recorded:
-            raise ConflictError(
-                f"{name}: experiment {stored.id!r} is already {stored.state} with "
-                f"{'none' if recorded is None else recorded}, not {given}; leave {name} out, or "
-                "repeat the recorded one"
-            )
 
 
 def _names(states: frozenset[State]) -> str:
