@@ -95,6 +95,7 @@ async def test_a_short_phase_fails_the_experiment_that_passes_on_the_whole(
     )
     assert report["whole"]["status"] == "SUCCESS"
     assert (await api.show("one"))["state"] == "failed"
+    assert "<p>Phase hard breaks a hard SLO.</p>" in (await api.get("/experiments/one")).text
     gauges = (await api.get("/metrics")).text
     assert 'sloscore_sli_hard_fail{experiment="one",sli="latency_p50",task="chat"} 1.0' in gauges
     assert 'sloscore_experiment_requests{experiment="one",task="chat"} 250.0' in gauges

@@ -21,6 +21,7 @@ async def show(request: web.Request) -> web.Response:
         experiment=experiment,
         row=row_of(experiment, report, None),
         reason=report.get("reason"),
+        scored=report.get("scored_explanation"),
         objective=str(experiment.objective).replace("_", " "),
         base_score=report.get("base_score"),
         every=context.settings.evaluation.interval,
