@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 import click
 
-from sloscore.wire import Report, SliReport
+from sloscore.wire import PhaseReport, Report, SliReport
 
 _COLORS = {"FAILED": "red", "NO_DATA": "yellow", "SUCCESS": "green"}
 SLI_HEADER = ("SLI", "VALUE", "INTERVAL", "THRESHOLD", "PENALTY", "VERDICT")
+PHASE_HEADER = ("PHASE", "REQUESTS", "BASE", "PENALTY", "SCORE", "STATUS")
 
 
 def columns(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -43,10 +44,26 @@ def sli_row(sli: SliReport) -> tuple[str, ...]:
     )
 
 
+def phase_row(phase: PhaseReport) -> tuple[str, ...]:
+    """One line of the table of phases."""
+    return (
+        phase.name if phase.counts else f"{phase.name} (ignored)",
+        "-" if phase.window is None else f"{phase.window.requests:.0f}",
+        number(phase.base_score),
+        number(phase.penalty),
+        number(phase.score),
+        phase.status if phase.certain or phase.score is None else f"{phase.status} (?)",
+    )
+
+
 def print_report(report: Report) -> None:
-    """A report on stdout: the SLIs, then the score and its reason."""
+    """A report on stdout: the SLIs and phases, then the score and its reason."""
     if report.slis:
         for line in columns([SLI_HEADER, *(sli_row(sli) for sli in report.slis)]):
+            click.echo(line)
+        click.echo()
+    if report.phases:
+        for line in columns([PHASE_HEADER, *(phase_row(phase) for phase in report.phases)]):
             click.echo(line)
         click.echo()
     if report.window is not None:
@@ -58,8 +75,9 @@ def print_report(report: Report) -> None:
     click.echo(f"Penalty  {number(report.penalty, 6)}")
     status = click.style(report.status, fg=_COLORS.get(report.status), bold=True)
     click.echo(f"Score    {number(report.score, 6)}  {status}")
-    if report.reason:
-        click.echo(report.reason)
+    for sentence in (report.scored_explanation, report.reason):
+        if sentence:
+            click.echo(sentence)
     for sentence in remarks(report):
         click.echo(sentence)
 
