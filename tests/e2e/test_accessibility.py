@@ -25,6 +25,7 @@ async def axe() -> str:
         "/?task=sweep&page=3",
         "/?task=none",
         "/experiments/exp-hard",
+        "/experiments/exp-live",
         "/new",
         "/status",
     ],

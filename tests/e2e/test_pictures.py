@@ -47,3 +47,14 @@ async def test_the_form_is_drawn(open_page: Open) -> None:
     picture = IMAGES / "page-new.png"
     await page.get_by_role("region", name="SLOs").screenshot(path=picture)
     assert picture.stat().st_size < MAX_BYTES
+
+
+async def test_an_experiment_is_drawn(open_page: Open, site: Site) -> None:
+    await site.begin("tp1-batch512", [0.4, 0.8], task="llama-3-8b")
+    page = await open_page("/experiments/tp1-batch512", viewport={"width": 1200, "height": 1480})
+    site.engine.finish(1.05, 60)
+    await expect(page.get_by_role("button", name="SLO: soft violation")).to_be_visible()
+    await expect(page.get_by_role("img", name="Penalty of P90")).to_be_visible()
+    picture = IMAGES / "page-experiment.png"
+    await page.screenshot(path=picture)
+    assert picture.stat().st_size < MAX_BYTES

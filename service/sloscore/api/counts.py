@@ -20,9 +20,9 @@ async def show_counts(request: web.Request) -> web.Response:
     context = request.app[CONTEXT]
     key = request.match_info["id"]
     experiment = await context.store.get(key)
-    counted = await _counted(context, experiment)
+    counted = await counted_of(context, experiment)
     if counted is None:
-        raise web.HTTPNotFound(text=_why_none(experiment))
+        raise web.HTTPNotFound(text=why_none(experiment))
     return respond(
         Counts(
             experiment=experiment.id,
@@ -38,13 +38,15 @@ async def show_counts(request: web.Request) -> web.Response:
     )
 
 
-async def _counted(context: Context, experiment: Experiment) -> CountedWindow | None:
+async def counted_of(context: Context, experiment: Experiment) -> CountedWindow | None:
+    """What was counted in an experiment's window; None where nothing of it is kept."""
     if experiment.state in LIVE:
         return context.evaluator.counted(experiment.id)
     return kept_counts(await context.store.counts(experiment.id))
 
 
-def _why_none(experiment: Experiment) -> str:
+def why_none(experiment: Experiment) -> str:
+    """Why no counts of an experiment are kept, as a clause."""
     if experiment.state is State.ABORTED:
         return f"experiment {experiment.id!r} was aborted, so nothing is kept of its window"
     if experiment.state is State.SETTLING:

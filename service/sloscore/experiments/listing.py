@@ -75,7 +75,7 @@ async def read_list(
     # The ids come from an index alone; only what is shown is read as a whole.
     page = await connection.scalars(_sorted_ids(selection).limit(limit).offset(offset))
     found = await read_some(connection, page.all())
-    return Listed(tuple(found), await _ranks(connection, found), states)
+    return Listed(tuple(found), await read_ranks(connection, found), states)
 
 
 async def read_ids(connection: AsyncConnection, selection: Selection) -> Sequence[str]:
@@ -90,23 +90,8 @@ async def read_some(connection: AsyncConnection, ids: Sequence[str]) -> list[Exp
     return [found[key] for key in ids if key in found]
 
 
-def _sorted_ids(selection: Selection) -> Select[Any]:
-    column = _SORTED_BY[selection.order]
-    order = (column.desc() if selection.descending else column.asc()).nulls_last()
-    return _chosen(select(_TABLE.id), selection).order_by(
-        order, _TABLE.created_at.desc(), _TABLE.id
-    )
-
-
-def _chosen(query: Select[Any], selection: Selection) -> Select[Any]:
-    if selection.task is not None:
-        query = query.where(_TABLE.task == selection.task)
-    if selection.states is not None:
-        query = query.where(_TABLE.state.in_(selection.states))
-    return query
-
-
-async def _ranks(connection: AsyncConnection, shown: list[Experiment]) -> dict[str, int]:
+async def read_ranks(connection: AsyncConnection, shown: Sequence[Experiment]) -> dict[str, int]:
+    """The places of those that are scored, as ``Listed`` has them."""
     scored = [one.id for one in shown if one.state is State.SCORED and one.score is not None]
     other = experiments.alias()
     better = (
@@ -125,3 +110,19 @@ async def _ranks(connection: AsyncConnection, shown: list[Experiment]) -> dict[s
     number = case((_TABLE.direction == Direction.MAXIMIZE, higher), else_=lower)
     rows = await connection.execute(select(_TABLE.id, number).where(_TABLE.id.in_(scored)))
     return {key: 1 + better for key, better in rows}
+
+
+def _sorted_ids(selection: Selection) -> Select[Any]:
+    column = _SORTED_BY[selection.order]
+    order = (column.desc() if selection.descending else column.asc()).nulls_last()
+    return _chosen(select(_TABLE.id), selection).order_by(
+        order, _TABLE.created_at.desc(), _TABLE.id
+    )
+
+
+def _chosen(query: Select[Any], selection: Selection) -> Select[Any]:
+    if selection.task is not None:
+        query = query.where(_TABLE.task == selection.task)
+    if selection.states is not None:
+        query = query.where(_TABLE.state.in_(selection.states))
+    return query

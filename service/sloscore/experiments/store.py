@@ -11,7 +11,14 @@ from sloscore.errors import ConflictError, LimitError
 from sloscore.experiments.database import Database
 from sloscore.experiments.first import read_first
 from sloscore.experiments.kept import read_counts
-from sloscore.experiments.listing import Listed, Selection, read_ids, read_list, read_some
+from sloscore.experiments.listing import (
+    Listed,
+    Selection,
+    read_ids,
+    read_list,
+    read_ranks,
+    read_some,
+)
 from sloscore.experiments.model import (
     FINAL,
     LIVE,
@@ -311,6 +318,11 @@ class ExperimentStore:
         """Return at most ``limit`` experiments of the selection after the first ``offset``."""
         async with self._database.reading() as connection:
             return await read_list(connection, selection, limit, offset)
+
+    async def rank(self, experiment: Experiment) -> int | None:
+        """Return its place among the scored ones of its task and objective, 1 for the best."""
+        async with self._database.reading() as connection:
+            return (await read_ranks(connection, [experiment])).get(experiment.id)
 
     async def all_of(self, selection: Selection) -> AsyncIterator[_Experiments]:
         """Give all experiments of the selection in its order, some at a time.

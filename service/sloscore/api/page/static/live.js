@@ -25,7 +25,8 @@ function plan(delay) {
   if (!paused && !document.hidden) timer = setTimeout(refresh, delay);
 }
 
-async function refresh() {
+/** Ask for the page at once; "renewed" is told on the document when it was answered, changed or not. */
+export async function refresh() {
   clearTimeout(timer);
   asking?.abort();
   asking = new AbortController();
@@ -43,6 +44,7 @@ async function refresh() {
     }
     if (failures > 0) say("");
     failures = 0;
+    document.dispatchEvent(new Event("renewed"));
     plan(every);
   } catch (error) {
     if (error.name === "AbortError") return;

@@ -46,8 +46,16 @@ export function draw(svg, curve, mark) {
   label(svg, x(threshold), BOTTOM + 27, isMinimum ? "minimum" : "threshold");
   const path = points.map(({ value, penalty }, at) => `${at ? "L" : "M"}${x(value).toFixed(1)} ${y(penalty).toFixed(1)}`);
   add(svg, "path", { class: "curve", d: path.join("") });
-  if (mark !== null && mark.value >= first && mark.value <= last) {
+  if (mark === null) return;
+  if (mark.value >= first && mark.value <= last) {
     add(svg, "circle", { class: "mark", cx: x(mark.value), cy: y(mark.penalty), r: 5 });
+  } else {
+    // Past an end of the axis: an arrow says on which side.
+    const isRight = mark.value > last;
+    const [tip, back] = isRight ? [RIGHT, RIGHT - 9] : [LEFT, LEFT + 9];
+    const height = isRight === isMinimum ? BOTTOM : TOP + 6;
+    add(svg, "path", { class: "mark", d: `M${tip} ${height}L${back} ${height - 6}V${height + 6}Z` });
+    label(svg, tip, height === BOTTOM ? BOTTOM - 10 : TOP + 24, measure(mark.value, unit), isRight ? "end" : "start");
   }
 }
 
@@ -69,12 +77,14 @@ function ticksOn(y) {
   return kept;
 }
 
-function label(svg, x, y, text, anchor = "middle") {
+/** A text of a drawing, held inside of it. */
+export function label(svg, x, y, text, anchor = "middle") {
   const held = Math.min(Math.max(x, 50), 270);
   add(svg, "text", { x: anchor === "middle" ? held : x, y, "text-anchor": anchor }).textContent = text;
 }
 
-function add(svg, name, attributes) {
+/** A shape of a drawing. */
+export function add(svg, name, attributes) {
   const made = document.createElementNS(SVG, name);
   for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
   svg.append(made);
