@@ -6,6 +6,7 @@ import shlex
 from tests.docs.markdown import ROOT, table
 
 from sloscore.cli.backtest import backtest
+from sloscore.cli.main import cli
 from sloscore.cli.results import columns_of
 
 PAGE = "docs/backtest.md"
@@ -24,5 +25,7 @@ def test_the_page_shows_commands_that_can_be_called() -> None:
     ]
     assert len(calls) >= 4
     for arguments in calls:
-        # Parses and checks the arguments, and runs nothing.
-        backtest.make_context("backtest", arguments)
+        # Parses and checks the arguments, and runs nothing. A command keeps the first help option
+        # that it is asked for, so it is asked below its group.
+        group = cli.make_context("sloscore", ["backtest"])
+        backtest.make_context("backtest", arguments, parent=group)
