@@ -62,7 +62,8 @@ class Exposition:
 
     def admit(self, request: Request) -> None:
         """Count the time that a request waited, when it is admitted."""
-        self._histogram("queue").observe(request.queue)
+        if not self._kind.times_queue_at_end:
+            self._histogram("queue").observe(request.queue)
 
     def give_first_token(self, request: Request) -> None:
         """Count the time to first token, when it is sent."""
@@ -71,6 +72,8 @@ class Exposition:
     def finish(self, request: Request) -> None:
         """Count a request that has ended, in failure or not; its tokens count here, not as they are made."""
         self._histogram("latency").observe(request.latency)
+        if self._kind.times_queue_at_end:
+            self._histogram("queue").observe(request.queue)
         if not request.failed or self._kind.times_failed_tokens:
             self._histogram("tpot").observe(request.tpot)
         between_tokens = self._histogram("itl")

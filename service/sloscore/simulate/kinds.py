@@ -28,7 +28,8 @@ class Kind:
     there before the first request; ``is_single_process`` that ``process_start_time_seconds`` and
     ``_created`` are; ``negotiates`` that OpenMetrics is answered where it is asked for. A failed
     request is one of ``errors``, and ``counts_failed_requests`` says that it is one of ``requests``
-    besides; ``times_failed_tokens`` that it has a TPOT.
+    besides; ``times_failed_tokens`` that it has a TPOT. ``times_queue_at_end`` says that the time in
+    the queue is counted when a request has ended, not when it leaves the queue.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Kind:
     negotiates: bool
     counts_failed_requests: bool
     times_failed_tokens: bool
+    times_queue_at_end: bool
 
 
 def _histograms(server: str, metrics: Mapping[str, Metric]) -> Mapping[str, Metric]:
@@ -80,6 +82,7 @@ _VLLM = Kind(
     negotiates=False,
     counts_failed_requests=False,
     times_failed_tokens=True,
+    times_queue_at_end=True,
 )
 _SGLANG = Kind(
     name="sglang",
@@ -109,5 +112,6 @@ _SGLANG = Kind(
     negotiates=True,
     counts_failed_requests=True,
     times_failed_tokens=False,
+    times_queue_at_end=False,
 )
 KINDS: Final[Mapping[str, Kind]] = {kind.name: kind for kind in (_VLLM, _SGLANG)}
