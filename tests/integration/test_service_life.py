@@ -205,6 +205,7 @@ async def settling(api: Api) -> None:
     end = (await api.finish("settling")).json["end"]
     report = await api.score("settling")
     assert (report["status"], report["score"]) == ("RUNNING", None)
+    assert report["infeasibility_reason"] is None
     assert report["window"]["end"] == end
     assert report["decision"]["action"] == "stop"
     assert report["decision"]["reason"] == "The load has ended; waiting for the closing scrape."
@@ -220,6 +221,7 @@ async def test_an_experiment_settles_while_its_source_is_away_and_can_be_called_
         await api.abort("settling", reason="no longer wanted")
         report = await waiting
     assert report["reason"] == "Experiment aborted: no longer wanted"
+    assert report["infeasibility_reason"] == report["reason"]
     assert (report["status"], report["score"]) == ("NO_DATA", None)
 
 
