@@ -29,12 +29,11 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A scrape: its Unix time, and how many requests it showed to have come how far."""
+    """A scrape: its Unix time, and how many first tokens and finished requests it showed."""
 
     at: float
     first_tokens: int
     finished: int
-    admitted: int = 0
 
 
 class _Event(IntEnum):
@@ -81,7 +80,6 @@ class SimulatedServer:
         self._runner: web.AppRunner | None = None
         self._load: asyncio.Task[None] | None = None
         self._first_tokens = 0
-        self._admitted = 0
         self.log: list[Finished] = []
         self.scrapes: list[Served] = []
 
@@ -151,7 +149,7 @@ class SimulatedServer:
 
     async def _metrics(self, request: web.Request) -> web.Response:
         body, content_type = self._exposition.render(request.headers.get("Accept", ""))
-        self.scrapes.append(Served(time.time(), self._first_tokens, len(self.log), self._admitted))
+        self.scrapes.append(Served(time.time(), self._first_tokens, len(self.log)))
         return web.Response(body=body, headers={"Content-Type": content_type})
 
     async def _play(self, requests: Iterator[Request]) -> None:
@@ -182,7 +180,6 @@ class SimulatedServer:
     def _apply(self, event: _Event, request: Request) -> None:
         if event is _Event.ADMISSION:
             self._exposition.admit(request)
-            self._admitted += 1
         elif event is _Event.FIRST_TOKEN:
             self._exposition.give_first_token(request)
             self._first_tokens += 1
@@ -200,8 +197,7 @@ class SimulatedServer:
                 "latency": request.latency,
                 "ttft": request.ttft,
                 "tpot": request.tpot,
-                "queue": request.queue,
-                "failed": request.failed,
+                "queue": request.admitted - request.arrival,
                 "prompt_tokens": request.prompt_tokens,
                 "output_tokens": request.output_tokens,
             }

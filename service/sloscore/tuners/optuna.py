@@ -1,9 +1,9 @@
 """Experiments as the trials of a constrained Optuna study (extra ``optuna``; Optuna 4.2 to 5).
 
 The value of a trial is the report's ``log_score``, its constraints are the violation ratios. Optuna
-refuses NaN, and its samplers never see a failed trial; of a pruned one TPE alone reads the
-constraints, and nobody the value. So whatever has numbers is told as complete, a hard fail and an
-experiment that was stopped early, too: its constraints say that it is infeasible.
+refuses NaN, and its samplers never see a failed trial; of a pruned one TPE reads the constraints, and
+the samplers by Gaussian processes and NSGA nothing. So whatever has numbers is told as complete, a hard
+fail and an experiment that was stopped early, too: its constraints say that it is infeasible.
 """
 
 import sys
