@@ -63,11 +63,7 @@ def task_of(preset: str) -> dict[str, Any]:
         if role in roles:
             slo[role] = {"threshold": 0.5}
     if "tokens_out" in roles:
-        slo["throughput"] = {"output": {"threshold": 100}, "total_per_gpu": {"threshold": 10}}
-    if "queue" in roles:
-        slo["queue"] = {"p50": {"threshold": 1.0}}
-    if "errors" in roles:
-        slo["error_rate"] = {"threshold": 0.01}
+        slo["throughput"] = {"threshold": 100}
     objective = "minimize_latency" if "latency" in roles else "minimize_ttft"
     return {
         "task_name": f"on {preset}",
@@ -75,7 +71,6 @@ def task_of(preset: str) -> dict[str, Any]:
         "selector": {"job": preset},
         "optimization": {"objective": objective},
         "slo": slo,
-        "gpus": 2,
     }
 
 
