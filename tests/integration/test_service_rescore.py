@@ -105,6 +105,17 @@ async def test_what_breaks_a_new_hard_limit_has_no_rank(api: Api) -> None:
     assert (await api.score("slow"))["status"] == "SUCCESS"
 
 
+@pytest.mark.parametrize(("key", "value"), [("ignore", ["c=1"]), ("score", {"phase": "c=1"})])
+async def test_a_value_may_be_a_list_or_a_mapping(api: Api, key: str, value: Json) -> None:
+    change = f"phases.{key}={orjson.dumps(value).decode()}"
+    given = ("rescore", "--url", api.url, "--task", "chat", "--json", "--set", change)
+    ended = await asyncio.to_thread(sloscore, *given)
+    assert ended.code == 0, ended.err
+    answer = orjson.loads(ended.out)
+    assert answer["slo"]["phases"][key] == value
+    assert all(one["after"]["status"] == "SUCCESS" for one in answer["experiments"])
+
+
 async def test_without_slos_each_has_the_mean_of_its_window(api: Api) -> None:
     for name, row in (await rescored(api, slo=None)).items():
         latency = (await api.get(f"/api/v1/experiments/{name}/counts")).json["histograms"][

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import Field, JsonValue, model_validator
 
 from sloscore.core.objective import Direction, Objective
 from sloscore.core.scoring import Status
@@ -16,13 +16,13 @@ class RescoreRequest(Document):
     """Other SLOs for the experiments of a ``task``, none of which changes.
 
     ``slo`` is a whole section, null for none; or ``set`` changes single values in that of the task's
-    newest experiment by their path: ``{"latency.p90.threshold": 4.0, "steepness": 0.2}``; null takes
-    a value away. The ``limit`` newest experiments are rescored.
+    newest experiment by their path: ``{"latency.p90.threshold": 4.0, "phases.ignore": ["warm-up"]}``;
+    null takes a value away. The ``limit`` newest experiments are rescored.
     """
 
     task: str
     slo: SloSpec | None = None
-    set: dict[str, bool | int | float | str | None] | None = Field(default=None, min_length=1)
+    set: dict[str, JsonValue] | None = Field(default=None, min_length=1)
     limit: Annotated[int, Field(ge=1, le=MAX_EXPERIMENTS)] = MAX_EXPERIMENTS
 
     @model_validator(mode="after")
