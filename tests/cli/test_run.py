@@ -248,6 +248,13 @@ def test_a_program_that_is_not_there_registers_nothing(section: Path) -> None:
     assert ended.err == "sloscore: there is no program no-such-program\n"
 
 
+def test_a_file_that_is_no_program_registers_nothing(section: Path) -> None:
+    with FakeService() as fake:
+        ended = sloscore("run", "--url", fake.url, "--slo", str(section), str(section))
+        assert (ended.code, fake.states) == (126, {})
+    assert ended.err == f"sloscore: {section} cannot be run: it is not an executable file\n"
+
+
 def test_a_service_that_is_not_there_is_told_with_what_to_do(section: Path) -> None:
     ended = sloscore("run", "--url", NOWHERE, "--slo", str(section), "echo", "load")
     assert (ended.code, ended.out) == (6, "")
@@ -288,14 +295,14 @@ def test_a_report_of_another_version_is_printed_as_it_is(section: Path) -> None:
 
 def test_a_score_that_does_not_come_in_time_ends_with_6(section: Path) -> None:
     with FakeService() as fake:
-        fake.will_report("late", status="RUNNING")
+        fake.will_report("late", status="RUNNING", reason="the source is away")
         ended = sloscore(
             "run", "--url", fake.url, "--slo", str(section), "--id", "late", "--timeout", "0.1",
             "true",
         )  # fmt: skip
         assert fake.states == {"late": "finished"}
     assert (ended.code, ended.out) == (6, "")
-    assert "late has no final score after 0.1 s" in ended.err
+    assert "late has no final score after 0.1 s: the source is away" in ended.err
 
 
 def test_an_experiment_that_others_called_off_ends_with_6(section: Path) -> None:

@@ -145,9 +145,7 @@ def run(  # noqa: PLR0913  an option each
     spec, document = load_task_or_slo(file, name)
     if stop_early and (spec.slo is None or spec.slo.early_stop is None):
         raise click.UsageError(f"--stop-early needs early_stop in the slo section of {file}")
-    if shutil.which(command[0]) is None:
-        say(f"there is no program {command[0]}")
-        ctx.exit(exits.NOT_FOUND)
+    _require_program(ctx, command[0])
     body = {
         "id": key or _new_id(spec.task_name),
         "task": task_of(document, None, objective),
@@ -181,6 +179,17 @@ def run(  # noqa: PLR0913  an option each
         ctx.exit(exits.SERVICE)
     _show(report, as_json=as_json)
     ctx.exit(_exit_code(report, fail_on_soft=fail_on_soft))
+
+
+def _require_program(ctx: click.Context, name: str) -> None:
+    """Ends as a shell does where there is no such program, or it cannot be run."""
+    if shutil.which(name) is not None:
+        return
+    if "/" in name and Path(name).exists():
+        say(f"{name} cannot be run: it is not an executable file")
+        ctx.exit(exits.CANNOT_RUN)
+    say(f"there is no program {name}")
+    ctx.exit(exits.NOT_FOUND)
 
 
 def _scraped(load: "Load", registration: "Registration") -> Mapping[str, Any]:

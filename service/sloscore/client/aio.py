@@ -10,8 +10,8 @@ from typing import Any, Self
 import aiohttp
 
 from sloscore.client import calls
-from sloscore.client.errors import ResultTimeout, ServiceFailed, SLOClientError
-from sloscore.client.look import Look, unless_aborted
+from sloscore.client.errors import ServiceFailed, SLOClientError
+from sloscore.client.look import Look, not_in_time, unless_aborted
 from sloscore.client.report import Report
 from sloscore.client.sync import DEFAULT_URL
 
@@ -80,7 +80,7 @@ class AsyncSLOClient:
             if report.is_final:
                 return unless_aborted(report)
             if time.monotonic() >= deadline:
-                raise ResultTimeout(f"{experiment} has no final score after {timeout:g} s")
+                raise not_in_time(report, timeout)
 
     async def counts(self, experiment: str) -> dict[str, Any]:
         """What was counted in an experiment's window: histograms in seconds, counters, window."""

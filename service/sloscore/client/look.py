@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from sloscore.client.errors import ExperimentAborted, SLOClientError
+from sloscore.client.errors import ExperimentAborted, ResultTimeout, SLOClientError
 from sloscore.client.report import Report
 
 
@@ -35,6 +35,12 @@ class Look:
             abort(reason)
         except SLOClientError:
             return
+
+
+def not_in_time(report: Report, timeout: float) -> ResultTimeout:
+    """What is raised where a report is not final after ``timeout`` seconds, with the report's reason."""
+    sentence = f"{report.experiment} has no final score after {timeout:g} s"
+    return ResultTimeout(f"{sentence}: {report.reason}" if report.reason else sentence)
 
 
 def unless_aborted(report: Report) -> Report:

@@ -12,8 +12,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from sloscore.client import calls
-from sloscore.client.errors import ResultTimeout, ServiceFailed, SLOClientError
-from sloscore.client.look import Look, unless_aborted
+from sloscore.client.errors import ServiceFailed, SLOClientError
+from sloscore.client.look import Look, not_in_time, unless_aborted
 from sloscore.client.report import Report
 
 DEFAULT_URL = "http://127.0.0.1:8520"
@@ -84,7 +84,7 @@ class SLOClient:
             if report.is_final:
                 return unless_aborted(report)
             if time.monotonic() >= deadline:
-                raise ResultTimeout(f"{experiment} has no final score after {timeout:g} s")
+                raise not_in_time(report, timeout)
 
     def counts(self, experiment: str) -> dict[str, Any]:
         """What was counted in an experiment's window: histograms in seconds, counters, window."""
