@@ -156,6 +156,23 @@ async def test_a_warm_up_cuts_the_start_of_the_load_or_of_each_phase() -> None:
     assert [(w.start, w.warmup) for w in windows if w] == [(1010, 10), (1040, 10)]
 
 
+@pytest.mark.parametrize(("offset", "certain"), [(0.0, True), (1.0, False)])
+async def test_a_window_that_reaches_into_a_warm_up_is_not_certain(
+    offset: float, certain: bool
+) -> None:
+    """Warm-ups of ten seconds, with a scrape at their end or four seconds before."""
+    source = source_of([*QUICK, *SLOW], offset=offset)
+    warm = replace(plan_of(), warmup=10.0)
+    whole = await settled(source, warm, (), 1030.0)
+    of_load = (await settled(source, warm)).phases[0]
+    of_phase = (await settled(source, plan_of(PhaseRules(warmup=10.0)))).phases[1]
+    for report in (whole, of_load, of_phase):
+        (sli,) = report.slis
+        assert (report.window and report.window.widened_head) == (0.0 if certain else 4.0)
+        assert (report.certain, sli.certain) == (certain, certain)
+        assert sli.uncertainty == (None if certain else Uncertainty.WINDOW)
+
+
 async def test_a_phase_outside_of_the_window_has_no_data() -> None:
     before, after = Phase("before", 1000.0, 1009.0), Phase("after", 1070.0, 1080.0)
     source = source_of([*QUICK, *SLOW])

@@ -72,9 +72,13 @@ def inseparable_counts(counts: WindowCounts, start: float, end: float) -> str | 
     )
 
 
-def counted_beyond(counts: WindowCounts, span: Span) -> float:
-    """Seconds outside of a phase that its scrapes tell of, too, where other load may have been."""
-    return min(counts.widened_head, span.lead) + min(counts.widened_tail, span.trail)
+def counted_beyond(counts: WindowCounts, phase: Span | None, warmup: float) -> float:
+    """Seconds outside of a window that its scrapes tell of, too, where other load may have been.
+
+    That is within the ``warmup`` seconds before the experiment's window, and on both sides of a phase.
+    """
+    lead, trail = (0.0, 0.0) if phase is None else (phase.lead, phase.trail)
+    return min(counts.widened_head, lead + warmup) + min(counts.widened_tail, trail)
 
 
 def measured_span(counts: WindowCounts, span: Span, now: float) -> tuple[float, float]:

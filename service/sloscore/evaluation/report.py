@@ -46,7 +46,7 @@ def report_window(  # noqa: PLR0913  a report is made of these
     start, end = window
     span = (start, now if end is None else end)
     measured = span if phase is None else measured_span(counts, phase, now)
-    beyond = 0.0 if phase is None else counted_beyond(counts, phase)
+    beyond = counted_beyond(counts, phase, plan.warmup)
     rules = plan.rules
     foreign = foreign_counts(counts)
     missing = None if end is None else missing_counts(counts, start, end)

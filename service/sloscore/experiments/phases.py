@@ -98,7 +98,8 @@ class Span:
 
     Scrapes before ``since``, where the phase before ended, and after ``until``, where the next one
     began, tell of those: the window does not reach out to them. ``lead`` and ``trail`` are the
-    seconds on both sides of the phase that are in the experiment's window and in no phase.
+    seconds on both sides of it that are in the experiment's window and in no phase, or in the
+    warm-up of this one.
     """
 
     phase: Phase
@@ -128,7 +129,7 @@ def spans_of(
         until = math.inf if after is None else after.start
         ends = [time for time in (phase.end, end) if time is not None]
         span = Span(phase, max(start, phase.start + warmup), min(ends, default=None), since, until)
-        lead = max(0.0, phase.start - max(start, since))
+        lead = max(0.0, span.start - max(start, since))
         last = min(until, math.inf if end is None else end)
         trail = max(0.0, last - phase.end) if phase.end is not None else 0.0
         spans.append(replace(span, lead=lead, trail=trail))
