@@ -18,6 +18,7 @@ UNIT_NAMES: Final[Mapping[str, str]] = {
     "tokens/s": "tokens_per_second",
     "tokens/s/GPU": "tokens_per_second_per_gpu",
     "requests/s": "requests_per_second",
+    "ratio": "ratio",
 }
 
 # Service level indicators: one series an SLI of a live or recently finished experiment; what is in
@@ -94,6 +95,7 @@ RULE_PENALTY: Final[Mapping[str, str]] = {
 RULE_HARD_FAIL: Final = "task_sli:sloscore_hard_fail:bool_{window}"
 RULE_NO_DATA: Final = "task_sli:sloscore_no_data:bool_{window}"
 RULE_OVER_THRESHOLD: Final = "task_sli:sloscore_over_threshold:ratio_rate_{window}"
+RULE_FAILED: Final = "task_sli:sloscore_failed:ratio_rate_{window}"
 RULE_TASK_REQUESTS: Final = "task:sloscore_requests:increase_{window}"
 RULE_TASK_PENALTY: Final = "task:sloscore_penalty:sum_{window}"
 RULE_TASK_MULTIPLIER: Final = "task:sloscore_penalty_multiplier:sum_{window}"

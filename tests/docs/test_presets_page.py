@@ -16,7 +16,14 @@ from sloscore.spec.preset import Preset, load_preset, preset_names
 
 PAGE = "docs/presets.md"
 BOUNDED = ("latency", "ttft", "tpot", "itl", "queue")
-SCORED = {"latency": "latency", "ttft": "TTFT", "tpot": "TPOT", "tokens_out": "throughput"}
+SCORED = {
+    "latency": "latency",
+    "ttft": "TTFT",
+    "tpot": "TPOT",
+    "queue": "queue",
+    "tokens_out": "throughput",
+    "errors": "error rate",
+}
 
 
 def roles_row(name: str) -> dict[str, str]:
@@ -56,7 +63,7 @@ def test_the_readme_says_what_each_preset_can_be_scored_on() -> None:
     rows = [line.strip("| ").split(" | ") for line in lines if line.startswith("| ")]
     shown = {row[1].strip("`"): row[2] for row in rows if row[1].startswith("`")}
     measured = {role for signal in Signal for role in Sli.of_window(signal).roles}
-    assert measured == {*SCORED, "tokens_in"}
+    assert measured == {*SCORED, "tokens_in", "requests"}
     assert shown == {
         name: ", ".join(
             word for role, word in SCORED.items() if role in roles_of(load_preset(name))

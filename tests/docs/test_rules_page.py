@@ -15,12 +15,13 @@ from sloscore import conventions as names
 from sloscore.generate.burn import BURN_RATES
 
 PAGE = "docs/rules.md"
-RULES = ROOT / "tests/golden/rules/chat.yml"
+RULES = [ROOT / "tests/golden/rules" / name for name in ("chat.yml", "slis.yml")]
+UNITS = "|".join(names.UNIT_NAMES.values())
 
 
 def rules() -> list[dict[str, Any]]:
-    groups = yaml.safe_load(RULES.read_text("utf-8"))["groups"]
-    return [rule for group in groups for rule in group["rules"]]
+    documents = [yaml.safe_load(path.read_text("utf-8")) for path in RULES]
+    return [rule for one in documents for group in one["groups"] for rule in group["rules"]]
 
 
 @pytest.mark.parametrize(
@@ -39,8 +40,9 @@ def test_the_commands_write_what_they_say(mark: str, file: str, tmp_path: Path) 
 
 def test_the_page_names_every_rule_that_is_recorded() -> None:
     def general(name: str) -> str:
-        # Signal and statistic, and the windows of burn rates, stand for all others.
-        name = re.sub(r":sloscore_[a-z]+_seconds:\w+?_", ":sloscore_latency_seconds:p90_", name)
+        # Signal, unit and statistic, and the windows of burn rates, stand for all others.
+        value = rf":sloscore_[a-z_]+?_(?:{UNITS}):(?:p\d+|mean|rate|share)_"
+        name = re.sub(value, ":sloscore_latency_seconds:p90_", name)
         return re.sub(r"(ratio_rate)_\w+", r"\1_1h", name)
 
     shown = {row["rule"].strip("`") for row in table(PAGE, "recorded")}

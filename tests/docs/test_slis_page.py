@@ -6,9 +6,11 @@ import pytest
 import yaml
 from tests.docs.markdown import ROOT, table
 
+from sloscore.conventions import UNIT_NAMES
 from sloscore.core.objective import Direction, Objective, Signal
 from sloscore.core.sli import signal_of
 from sloscore.spec.loader import validate
+from sloscore.spec.preset import load_preset, preset_names
 from sloscore.spec.slo import SloSpec
 
 PAGE = "docs/slis.md"
@@ -42,11 +44,32 @@ def test_every_signal_and_objective_has_its_row() -> None:
         assert (row["limit"] == "at least") is least
 
 
-def test_the_example_is_valid() -> None:
-    (text,) = re.findall(r"```yaml\n(gpus: .*?)```", (ROOT / PAGE).read_text(), re.DOTALL)
-    spec = validate(SloSpec, yaml.safe_load(text)["slo"])
-    assert [sli.id for sli, _ in spec.limits()] == [
-        "throughput",
-        "total_throughput_per_gpu",
-        "request_throughput",
+def test_the_examples_are_valid() -> None:
+    texts = re.findall(r"```yaml\n(.*?)```", (ROOT / PAGE).read_text(), re.DOTALL)
+    specs = [validate(SloSpec, yaml.safe_load(text)["slo"]) for text in texts]
+    assert [[sli.id for sli, _ in spec.limits()] for spec in specs] == [
+        ["throughput", "total_throughput_per_gpu", "request_throughput"],
+        ["error_rate"],
     ]
+
+
+def failures_row(name: str) -> dict[str, str]:
+    preset = load_preset(name)
+    told = preset.failures.zero_with
+    means = f"none failed, where `{told}` is there" if told else "nobody knows: no data"
+    known = "errors" in preset.metrics
+    return {
+        "preset": f"`{name}`",
+        "failed requests are in `requests`, too": preset.failures.held if known else "-",
+        "no counter of failures means": means if known else "-",
+    }
+
+
+def test_the_table_of_failures_is_that_of_the_presets() -> None:
+    assert table(PAGE, "failures") == [failures_row(name) for name in preset_names()]
+
+
+def test_a_unit_of_every_gauge_is_named() -> None:
+    text = (ROOT / PAGE).read_text()
+    for unit in UNIT_NAMES.values():
+        assert re.search(rf"`(?:sloscore_sli_value|\.\.\.)_{unit}`", text), unit

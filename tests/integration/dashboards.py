@@ -49,6 +49,7 @@ def slos(latency: float, ttft: float, throughput: float, *, hard: bool = False) 
         "throughput": {
             kind: {"threshold": throughput} for kind in ("output", "output_per_gpu", "requests")
         },
+        "error_rate": {"threshold": 0.9},
         "steepness": 50.0,
         **({"violation_budget": {"count": 2}} if hard else {}),
     }

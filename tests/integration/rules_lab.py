@@ -14,9 +14,11 @@ from prometheus_client.registry import Collector
 
 from sloscore.core.histogram import Histogram
 from sloscore.core.nodata import NoData
+from sloscore.core.shares import Held
 
 LATENCY, FIRST = "lab_latency_seconds", "lab_first_milliseconds"
 TOKENS, PROMPTS = "lab_tokens_total", "lab_prompts_total"
+REQUESTS, ERRORS = "lab_requests_total", "lab_errors_total"
 METRICS = {
     "latency": {"names": ["lab:latency_seconds", LATENCY], "unit": "s"},
     "ttft": {"names": [FIRST], "unit": "ms"},
@@ -24,6 +26,8 @@ METRICS = {
     "tpot": {"names": [LATENCY], "unit": "s"},
     "tokens_out": {"names": [TOKENS], "unit": "tokens"},
     "tokens_in": {"names": [PROMPTS], "unit": "tokens"},
+    "queue": {"names": [FIRST], "unit": "ms"},
+    "errors": {"names": [ERRORS], "unit": "requests", "zero_with": "requests"},
 }
 GPUS = 3
 # Prompt tokens for each output token.
@@ -72,13 +76,18 @@ class Counted:
 
 @dataclass(frozen=True)
 class Case:
-    """One deployment: what it counts (None: it has no series), and its ``slo`` section."""
+    """One deployment: what it counts (None: it has no series), and its ``slo`` section.
+
+    So many of its requests ``failed``, which of them the counter of requests holds is ``held``.
+    """
 
     name: str
     slo: Mapping[str, object]
     latency: Counted | None
     first: Counted | None
     tokens: int = 0
+    failed: int | None = None
+    held: Held = Held.SOME
 
     @property
     def label(self) -> str:
@@ -86,10 +95,11 @@ class Case:
         return f"{self.name}\u2028\n"
 
     def write(self, place: Path) -> Path:
+        requests = {"names": [REQUESTS], "unit": "requests", "holds_failed": self.held.value}
         task = {
             "task_name": self.name,
             "optimization": {"objective": "maximize_throughput"},
-            "metrics": METRICS,
+            "metrics": {**METRICS, "requests": requests},
             "selector": {"case": self.label, "job": "lab"},
             "slo": self.slo,
             "gpus": GPUS,
@@ -111,6 +121,8 @@ class Page(Collector):
         first = HistogramMetricFamily(FIRST, "Random.", labels=["case"])
         tokens = CounterMetricFamily(TOKENS, "Random.", labels=["case"])
         prompts = CounterMetricFamily(PROMPTS, "Random.", labels=["case"])
+        requests = CounterMetricFamily(REQUESTS, "Random.", labels=["case"])
+        errors = CounterMetricFamily(ERRORS, "Random.", labels=["case"])
         grown = self.grown
         if self.empty:
             return
@@ -125,8 +137,12 @@ class Page(Collector):
                 made = case.tokens if grown else 0
                 tokens.add_metric([case.label], 7 + made)
                 prompts.add_metric([case.label], 7 + PROMPT * made)
+                answered = sum(case.latency.growth) if grown else 0
+                requests.add_metric([case.label], 7 + answered)
+                if case.failed is not None:
+                    errors.add_metric([case.label], 7 + (case.failed if grown else 0))
         self.scrapes.append(grown)
-        yield from (latency, first, tokens, prompts)
+        yield from (latency, first, tokens, prompts, requests, errors)
 
 
 @contextmanager
@@ -227,14 +243,22 @@ def _random_case(chance: random.Random, number: int) -> Case:
     }
     throughput = {kind: _target(chance, one / 300) for kind, one in counted.items()}
     throughput["output"]["penalty"] = PENALTIES[(number + 1) % len(PENALTIES)]
+    failed = chance.choice([None, 0, requests // 50, requests // 3, 2 * requests])
+    share = min(max((failed or 0) / requests, 0.001), 0.5)
+    first_values = first.as_histogram(0.001)
+    waited = first_values.quantile(0.5)
+    queue = 1.0 if isinstance(waited, NoData) or waited.value == 0 else waited.value
     section = {
         **slo,
+        "queue": {"p50": _target(chance, queue)},
+        "error_rate": {**_target(chance, share), "hard_fail": False},
         "throughput": throughput,
         "steepness": chance.choice([0.05, 0.1, 0.2, 1.0]),
         "penalty": PENALTIES[number % len(PENALTIES)],
     }
     slo["tpot"]["penalty"] = PENALTIES[(number + 2) % len(PENALTIES)]
-    return Case(f"random-{number}", section, latency, first, tokens)
+    held = chance.choice(list(Held))
+    return Case(f"random-{number}", section, latency, first, tokens, failed, held)
 
 
 def _target(chance: random.Random, around: float) -> dict[str, object]:

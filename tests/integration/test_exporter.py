@@ -34,6 +34,7 @@ UNITS = {
     "throughput_per_gpu": "tokens_per_second_per_gpu",
     "total_throughput": "tokens_per_second",
     "request_throughput": "requests_per_second",
+    "error_rate": "ratio",
 }
 SLI_GAUGES = {
     "value": "sloscore_sli_value_{unit}",
@@ -60,6 +61,7 @@ SLOS = {
         "total": {"threshold": 1.0},
         "requests": {"threshold": 1.0},
     },
+    "error_rate": {"threshold": 0.5},
     "steepness": 5.0,
 }
 
@@ -155,6 +157,7 @@ async def test_gauges_are_the_numbers_of_the_reports_and_what_is_unknown_has_non
         "sloscore_sli_threshold_tokens_per_second",
         "sloscore_sli_threshold_tokens_per_second_per_gpu",
         "sloscore_sli_threshold_requests_per_second",
+        "sloscore_sli_threshold_ratio",
     }
     assert nothing["sloscore_experiment_no_data"] == nothing["sloscore_sli_no_data"] == 1
     assert found[series("sloscore_experiments", {"state": "failed"})] == 1

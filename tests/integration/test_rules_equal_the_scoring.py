@@ -9,12 +9,14 @@ import pytest
 from click.testing import CliRunner
 from tests.integration.rules_engines import ENGINES, Engine, binary_of, running, until
 from tests.integration.rules_lab import (
+    ERRORS,
     FIRST,
     GPUS,
     LATENCY,
     ODD,
     PENALTIES,
     PROMPTS,
+    REQUESTS,
     TOKENS,
     Case,
     Page,
@@ -30,7 +32,8 @@ from sloscore.core.judge import SliResult, judge
 from sloscore.core.nodata import NoData
 from sloscore.core.objective import Direction
 from sloscore.core.scoring import Score, combine
-from sloscore.core.sli import RATE, Estimate, Sli, minimum_requests
+from sloscore.core.shares import failed_share
+from sloscore.core.sli import RATE, SHARE, Estimate, Sli, minimum_requests
 from sloscore.core.verdict import Verdict
 from sloscore.promql_text import quote
 from sloscore.spec.loader import load_task
@@ -42,6 +45,7 @@ WINDOW, SECONDS = "5m", 300.0
 INTERVAL = 1.0
 CASES = make_cases(seed=26)
 VALUES = f'{{__name__=~"task_sli:sloscore_.+_({"|".join(names.UNIT_NAMES.values())}):.+"}}'
+COUNTERS = {"tokens_out": TOKENS, "tokens_in": PROMPTS, "requests": REQUESTS, "errors": ERRORS}
 RATIOS = f'{{__name__="{names.RULE_VIOLATION.format(window=WINDOW)}"}}'
 TASK_RULES = {
     names.RULE_TASK_REQUESTS,
@@ -139,14 +143,16 @@ def _compare(engine: Engine, case: Case, spec: Path, moments: dict[str, float]) 
         "latency": _histogram(engine, LATENCY, case.label, at, 1.0),
         "ttft": _histogram(engine, FIRST, case.label, at, 0.001),
     }
-    seen["tpot"] = seen["latency"]
-    tokens = {
+    seen |= {"tpot": seen["latency"], "queue": seen["ttft"]}
+    counters = {
         role: engine.value(f"sum(increase({name}{selector}))", at)
-        for role, name in (("tokens_out", TOKENS), ("tokens_in", PROMPTS))
+        for role, name in COUNTERS.items()
     }
     slo = load_task(spec).slo
     assert slo is not None
-    results = [judge(sli, limit, _estimate(sli, slo, seen, tokens)) for sli, limit in slo.limits()]
+    results = [
+        judge(sli, limit, _estimate(sli, slo, case, seen, counters)) for sli, limit in slo.limits()
+    ]
     latency = seen["latency"]
     score = combine(1.0, Direction.MINIMIZE, results)
     return Compared(recorded, score, None if latency is None else latency.count)
@@ -163,11 +169,20 @@ def _histogram(engine: Engine, name: str, label: str, at: float, scale: float) -
 
 
 def _estimate(
-    sli: Sli, slo: SloSpec, seen: dict[str, Histogram | None], tokens: dict[str, float | None]
+    sli: Sli,
+    slo: SloSpec,
+    case: Case,
+    seen: dict[str, Histogram | None],
+    counters: dict[str, float | None],
 ) -> Estimate | NoData:
+    if sli.statistic == SHARE:
+        requests = counters["requests"]
+        if requests is None:
+            return NoData("nothing")
+        return failed_share(counters["errors"] or 0.0, requests, case.held, 0.95)
     if sli.statistic == RATE:
         requests = seen["latency"].count if seen["latency"] else 0.0
-        counted = [tokens[role] for role in sli.roles] or [requests]
+        counted = [counters[role] for role in sli.roles] or [requests]
         total = sum(one or 0.0 for one in counted)
         if None in counted or total == requests == 0:
             return NoData("nothing")

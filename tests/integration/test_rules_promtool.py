@@ -63,7 +63,11 @@ def task_of(preset: str) -> dict[str, Any]:
         if role in roles:
             slo[role] = {"threshold": 0.5}
     if "tokens_out" in roles:
-        slo["throughput"] = {"threshold": 100}
+        slo["throughput"] = {"output": {"threshold": 100}, "total_per_gpu": {"threshold": 10}}
+    if "queue" in roles:
+        slo["queue"] = {"p50": {"threshold": 1.0}}
+    if "errors" in roles:
+        slo["error_rate"] = {"threshold": 0.01}
     objective = "minimize_latency" if "latency" in roles else "minimize_ttft"
     return {
         "task_name": f"on {preset}",
@@ -71,6 +75,7 @@ def task_of(preset: str) -> dict[str, Any]:
         "selector": {"job": preset},
         "optimization": {"objective": objective},
         "slo": slo,
+        "gpus": 2,
     }
 
 

@@ -82,13 +82,17 @@ FACTS: dict[str, dict[str, tuple[str, str]]] = {
             SGLANG_QUEUE,
         ),
         "sglang:num_requests_total": (SGLANG_STREAMING, ""),
+        "sglang:num_aborted_requests_total": (SGLANG, ""),
         "sglang:generation_tokens_total": (SGLANG_STREAMING, ""),
         "sglang:prompt_tokens_total": (SGLANG_STREAMING, ""),
         "sglang:num_running_reqs": (SGLANG_RANKS, ""),
         "sglang:num_queue_reqs": (SGLANG_RANKS, ""),
     },
 }
-ROLES = ("latency", "ttft", "tpot", "itl", "queue", "requests", "tokens_out", "tokens_in")
+ROLES = (
+    *("latency", "ttft", "tpot", "itl", "queue"),
+    *("requests", "errors", "tokens_out", "tokens_in"),
+)
 
 
 class Page(NamedTuple):
@@ -126,7 +130,7 @@ async def scrape(server: SimulatedServer, accept: str = CURL) -> Page:
 
 async def load(server: SimulatedServer) -> None:
     """Let a server finish some requests, and no more."""
-    server.start_load(Deployment(), Workload(rate=50.0, output_tokens=8.0), seed=1)
+    server.start_load(Deployment(), Workload(rate=50.0, output_tokens=8.0, error_share=0.3), seed=1)
     async with asyncio.timeout(30):
         while len(server.log) < 20:  # noqa: ASYNC110  the server tells nobody
             await asyncio.sleep(0.01)
@@ -226,6 +230,29 @@ async def test_page_log_and_record_of_scrapes_agree(tmp_path: Path) -> None:
     assert [(line["number"], line["latency"], line["finished_at"]) for line in lines] == [
         (each.request.number, each.request.latency, each.at) for each in server.log
     ]
+
+
+@pytest.mark.parametrize(("kind", "timed"), [("vllm", True), ("sglang", False)])
+async def test_failed_requests_are_counted_as_the_real_server_counts_them(
+    kind: str, timed: bool
+) -> None:
+    async with SimulatedServer(kind, speed=20) as server:
+        await load(server)
+        page = await scrape(server)
+
+    failed = sum(each.request.failed for each in server.log)
+    assert 0 < failed < len(server.log)
+    preset = load_preset(kind)
+    counted = {}
+    for family in preset.families(["requests", "errors"]):
+        samples = [s for one in page.families for s in one.samples if s.name in family.names]
+        counted[family.role] = sum(
+            s.value for s in samples if family.holds(tuple(s.labels.items()))
+        )
+    assert counted == {"requests": len(server.log), "errors": failed}
+    names = preset.metrics["tpot"].names
+    tpots = sum(page.values.get(f"{name}_count", 0) for name in names)
+    assert tpots == len(server.log) - (0 if timed else failed)
 
 
 async def test_load_that_stops_leaves_nothing_running() -> None:

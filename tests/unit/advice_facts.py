@@ -45,6 +45,7 @@ def facts_of(
     window: float = 300.0,
     closing_wait: float = 60.0,
     names: frozenset[str] = VLLM_NAMES,
+    roles: Sequence[str] = ("latency",),
     **fields: Any,  # noqa: ANN401  of the task
 ) -> Facts:
     task = task_of(slo=slo or {"latency": {"p90": {"threshold": 5.0}}}, **fields)
@@ -53,7 +54,7 @@ def facts_of(
     return Facts(
         task=task,
         preset=preset,
-        target=Target("t", (("job", "job"),), preset.families(["latency"])),
+        target=Target("t", (("job", "job"),), preset.families(roles)),
         at=AT,
         window=window,
         closing_wait=closing_wait,

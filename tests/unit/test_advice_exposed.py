@@ -1,6 +1,7 @@
 """Checks of what a server exposes, on facts that are made by hand."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from tests.unit.advice_facts import VLLM_NAMES, A, B, facts_of, sample, shown, task_of
@@ -9,6 +10,7 @@ from sloscore.advice.bounds import check_buckets, check_limits
 from sloscore.advice.facts import telling
 from sloscore.advice.findings import Severity
 from sloscore.advice.metrics import check_metrics, find_preset
+from sloscore.core.samples import Child, InstanceSample
 from sloscore.spec.preset import load_preset
 
 
@@ -122,3 +124,35 @@ def test_what_every_target_shows_tells_nothing() -> None:
         "vllm:a",
         "uptime",
     }
+
+
+ERROR_RATE = {"error_rate": {"threshold": 0.01}}
+COUNTED = ("latency", "requests", "errors")
+
+
+def with_counters(*roles: str) -> InstanceSample:
+    return replace(sample(A), counters={Child(role, ()): 0.0 for role in roles})
+
+
+def test_a_server_that_shows_failures_from_the_first_on_lacks_nothing_before() -> None:
+    names = frozenset({"sglang:e2e_request_latency_seconds_bucket", "sglang:num_requests_total"})
+    facts = facts_of(
+        with_counters("requests"), server="sglang", slo=ERROR_RATE, names=names, roles=COUNTED
+    )
+    (finding,) = check_metrics(facts)
+    assert finding.severity is Severity.OK
+    assert finding.found == "2 metrics needed, all there: latency, requests."
+
+
+@pytest.mark.parametrize("has_part", [True, False])
+def test_a_server_that_should_show_its_failures_and_does_not_is_warned_of(has_part: bool) -> None:
+    roles = ("requests", "errors") if has_part else ("requests",)
+    names = VLLM_NAMES | {"vllm:request_success_total"}
+    facts = facts_of(with_counters(*roles), slo=ERROR_RATE, names=names, roles=COUNTED)
+    (finding,) = check_metrics(facts)
+    assert (finding.severity is Severity.OK) is has_part
+    if not has_part:
+        assert finding.severity is Severity.WARNING
+        assert finding.found == (
+            "vllm:request_success_total is exposed, but not its part with finished_reason=error."
+        )

@@ -192,6 +192,7 @@ def test_objectives_name_their_signal_and_direction() -> None:
         "minimize_latency": ("latency", "minimize"),
         "minimize_ttft": ("ttft", "minimize"),
         "minimize_tpot": ("tpot", "minimize"),
+        "minimize_queue": ("queue", "minimize"),
         "maximize_throughput": ("throughput", "maximize"),
         "maximize_throughput_per_gpu": ("throughput_per_gpu", "maximize"),
         "maximize_total_throughput": ("total_throughput", "maximize"),

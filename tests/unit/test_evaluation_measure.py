@@ -9,6 +9,7 @@ import pytest
 from sloscore.core.histogram import Histogram
 from sloscore.core.nodata import NoData
 from sloscore.core.objective import Objective, Signal
+from sloscore.core.shares import Failures, Held
 from sloscore.core.sli import MEAN, RATE, Estimate, Sli
 from sloscore.evaluation.measure import Setup, measure, measure_base, requests_in
 from sloscore.experiments.window import WindowCounts
@@ -217,3 +218,63 @@ def test_a_window_whose_only_scrape_is_its_baseline_has_no_data(observed_end: fl
         assert measure(each, counts, SPAN) == NoData(
             "no scrape showed the server after the window's start"
         )
+
+
+FAILED = (
+    "the server exposed no counter of failed requests in the window, and nothing that tells that "
+    "there were none"
+)
+ALWAYS = Failures(Held.ALL)
+LATER = Failures(Held.ALL, zero_with="requests")
+ERROR_RATES: dict[str, tuple[Failures, dict[str, float], dict[str, int], float | str]] = {
+    "of those that all instances count": (
+        ALWAYS, {"requests": 200, "errors": 8}, {"requests": 2, "errors": 2}, 0.04,
+    ),
+    "of requests that hold no failed ones": (
+        Failures(Held.NONE), {"requests": 192, "errors": 8}, {"requests": 1, "errors": 1}, 0.04,
+    ),
+    "nothing is no failure where it would be shown": (
+        LATER, {"requests": 200}, {"requests": 2}, 0.0,
+    ),
+    "nothing from one of two is no failure there": (
+        LATER, {"requests": 200, "errors": 8}, {"requests": 2, "errors": 1}, 0.04,
+    ),
+    "nothing is not known where it might not be shown": (
+        ALWAYS, {"requests": 200}, {"requests": 2}, FAILED,
+    ),
+    "nothing from one of two might be anything": (
+        ALWAYS, {"requests": 200, "errors": 8}, {"requests": 2, "errors": 1}, FAILED,
+    ),
+    "another counter can tell that failures are counted": (
+        Failures(Held.NONE, "tokens_in"), {"requests": 200, "tokens_in": 9},
+        {"requests": 1, "tokens_in": 1}, 0.0,
+    ),
+    "without that counter they may not be": (
+        Failures(Held.NONE, "tokens_in"), {"requests": 200}, {"requests": 1}, FAILED,
+    ),
+    "nobody counts requests": (
+        LATER, {}, {}, "the server exposed no counter of requests in the window",
+    ),
+    "no requests": (
+        LATER, {"requests": 0}, {"requests": 1}, "no requests finished in the window",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("failures", "counters", "shown_by", "found"), ERROR_RATES.values(), ids=ERROR_RATES
+)
+def test_error_rate(
+    failures: Failures, counters: dict[str, float], shown_by: dict[str, int], found: float | str
+) -> None:
+    counts = replace(window(), counters=counters, shown_by=shown_by)
+    rate = measure(Sli.of_window(Signal.ERROR_RATE), counts, SPAN, setup=Setup(failures=failures))
+    assert (rate.reason if isinstance(rate, NoData) else rate.value) == found
+
+
+def test_an_error_rate_of_fewer_requests_than_are_asked_is_no_data() -> None:
+    counts = replace(window(), counters={"requests": 9.0}, shown_by={"requests": 1})
+    rate = measure(
+        Sli.of_window(Signal.ERROR_RATE), counts, SPAN, setup=Setup(failures=LATER), min_requests=10
+    )
+    assert rate == NoData("9 requests are too few for a share, of which 10 are asked")

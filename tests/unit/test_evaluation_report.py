@@ -339,7 +339,7 @@ def test_an_uncertain_rate_says_what_would_make_it_certain() -> None:
 
     assert (sli.certain, sli.uncertainty) == (False, "counts")
     assert sli.explanation == (
-        "throughput is 88 tokens/s, 12.0% under the minimum of 100 tokens/s: it lies in "
+        "Throughput is 88 tokens/s, 12.0% under the minimum of 100 tokens/s: it lies in "
         "[88, 110] tokens/s; the verdict is not certain, because the threshold of 100 tokens/s "
         "lies inside that interval: the ends of the window lie between scrapes; scrape more often, "
         "or measure for longer."

@@ -190,3 +190,15 @@ def test_an_impossible_deployment_is_refused(
 ) -> None:
     with pytest.raises(SloscoreError, match=sentence):
         served(deployment, workload)
+
+
+def test_failures_leave_what_arrives_alone_and_cut_outputs_short() -> None:
+    whole = served(Deployment(), Workload())
+    some = served(Deployment(), Workload(error_share=0.2))
+
+    assert [r.arrival for r in some] == [r.arrival for r in whole]
+    assert not any(request.failed for request in whole)
+    assert 0.1 < statistics.fmean(request.failed for request in some) < 0.3
+    for one, other in zip(some, whole, strict=True):
+        assert 1 <= one.output_tokens <= other.output_tokens
+        assert one.failed or one.output_tokens == other.output_tokens

@@ -134,6 +134,18 @@ def test_an_empty_value_stands_for_a_label_that_is_not_there() -> None:
             "ttft.unless.a: must be a list, got 1",
         ),
         (
+            {"errors": {"names": ["a"], "unit": "requests", "holds_failed": "all"}},
+            "holds_failed belongs to requests, not to errors",
+        ),
+        (
+            {"requests": {"names": ["a"], "unit": "requests", "zero_with": "tokens_in"}},
+            "zero_with belongs to errors, not to requests",
+        ),
+        (
+            {"requests": {"names": ["a"], "unit": "requests", "holds_failed": "most"}},
+            'requests.holds_failed: must be one of all, none, some, got "most"',
+        ),
+        (
             {"tokens": LATENCY},
             f'tokens: must be one of {", ".join(ROLES)}, got "tokens"',
         ),

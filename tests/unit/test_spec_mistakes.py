@@ -124,6 +124,11 @@ def problems_in(text: str, name: str = "task.yaml") -> list[str]:
             "throughput: {totl: {threshold: 1}, output: {threshold: 1}}",
             "slo.throughput.totl: is not a known key; did you mean total?",
         ),
+        ("error_rate: {threshold: 2}", "slo.error_rate.threshold: must be below 1, got 2"),
+        (
+            "error_rate: {threshold: 0.5, hard_fail: true, fail_ratio: 1.1}",
+            "slo.error_rate: can never fail hard: 1.1 over 0.5 is a share above 1; lower fail_ratio",
+        ),
         ("ttft: {threshold: 1}, steepness: 0", "slo.steepness: must be above 0, got 0"),
         (
             "ttft: {threshold: 5e-324}",
@@ -144,11 +149,11 @@ def problems_in(text: str, name: str = "task.yaml") -> list[str]:
         ),
         (
             "steepness: 0.1",
-            "slo: holds no SLO: give at least one of latency, ttft, tpot, throughput",
+            "slo: holds no SLO: give at least one of latency, ttft, tpot, queue, throughput, error_rate",
         ),
         (
             "latency: {}",
-            "slo: holds no SLO: give at least one of latency, ttft, tpot, throughput",
+            "slo: holds no SLO: give at least one of latency, ttft, tpot, queue, throughput, error_rate",
         ),
         (
             "latencies: {p90: {threshold: 1}}, ttft: {threshold: 1}",
@@ -442,7 +447,10 @@ def test_a_byte_order_mark_is_read_over(tmp_path: Path) -> None:
     ("data", "problem"),
     [
         ({"ttft": {"threshold": -1}}, "body: ttft.threshold: must be above 0, got -1"),
-        ({}, "body: holds no SLO: give at least one of latency, ttft, tpot, throughput"),
+        (
+            {},
+            "body: holds no SLO: give at least one of latency, ttft, tpot, queue, throughput, error_rate",
+        ),
         (5, "body: must be a mapping, got 5"),
         (
             {"ttft": {"threshold": float("nan")}},

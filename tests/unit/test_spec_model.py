@@ -59,7 +59,7 @@ def test_all_kinds_of_throughput_are_minimums_and_read_back_as_they_were_written
     spec = validate(SloSpec, section)
     assert {slo for _, slo in spec.limits()} == {Slo(1.0, 3.0, is_minimum=True)}
     assert spec.model_dump(exclude_unset=True) == section
-    assert {sli.signal.unit for sli, _ in spec.limits()} == UNIT_NAMES.keys() - {"s"}
+    assert {sli.signal.unit for sli, _ in spec.limits()} == UNIT_NAMES.keys() - {"s", "ratio"}
 
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*task*.*")), ids=lambda path: path.name)
@@ -112,6 +112,9 @@ def test_a_throughput_task_is_maximised_and_has_a_minimum() -> None:
             ],
             ["p9", "p10", "p99", "p99.5", "p90", "mean", "rate"],
         ),
+        ({"error_rate": {"threshold": 0.01}}, ["error_rate"], ["share"]),
+        ({"queue": {"threshold": 1}}, ["queue"], ["p90"]),
+        ({"queue": {"p50": {"threshold": 1}}}, ["queue_p50"], ["p50"]),
         (
             {"throughput": {kind: {"threshold": 1} for kind in reversed(THROUGHPUTS)}},
             list(THROUGHPUTS.values()),

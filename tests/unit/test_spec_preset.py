@@ -1,8 +1,11 @@
 from typing import Any
 
 import pytest
+from tests.expositions import read
 
 from sloscore.core.samples import Family, FamilyKind
+from sloscore.core.shares import Failures, Held, failed_share
+from sloscore.core.sli import Estimate
 from sloscore.errors import SpecError
 from sloscore.spec.loader import validate
 from sloscore.spec.metric import Metric, Role
@@ -14,6 +17,7 @@ from sloscore.spec.preset import (
     named_server,
     preset_names,
     preset_of,
+    roles_for,
 )
 
 SLO = {"ttft": {"threshold": 1.0}}
@@ -221,3 +225,50 @@ def test_custom_metrics_stand_before_those_of_a_preset() -> None:
     with pytest.raises(SpecError, match="TGI does not time single tokens"):
         found.families(["itl"])
     assert (set(base.lacks), set(found.lacks)) == ({"ttft", "itl"}, {"itl"})
+
+
+COUNTER = {"names": ["n_total"], "unit": "requests"}
+OTHER = {"names": ["e_total"], "unit": "requests"}
+
+
+@pytest.mark.parametrize(
+    ("requests", "errors", "held"),
+    [
+        (COUNTER, {**COUNTER, "match": {"status": "500"}}, Held.ALL),
+        (COUNTER, OTHER, Held.SOME),
+        ({**COUNTER, "match": {"path": "/"}}, {**COUNTER, "match": {"status": "500"}}, Held.SOME),
+        ({**COUNTER, "holds_failed": "none"}, OTHER, Held.NONE),
+    ],
+)
+def test_failed_requests_are_among_all_where_they_are_a_part_of_the_same_metric(
+    requests: dict[str, Any], errors: dict[str, Any], held: Held
+) -> None:
+    assert preset({"requests": requests, "errors": errors}).failures == Failures(held)
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_an_error_rate_reads_what_tells_that_nothing_failed(name: str) -> None:
+    found = load_preset(name)
+    objective = "minimize_latency" if "latency" in found.metrics else "minimize_ttft"
+    optimization = {"objective": objective}
+    asked = task(server=name, slo={"error_rate": {"threshold": 0.01}}, optimization=optimization)
+    if "errors" not in found.metrics:
+        with pytest.raises(SpecError, match=f"preset {name} has no metric for errors: "):
+            families_for(asked)
+        return
+    roles = [family.role for family in found.families(roles_for(asked, found))]
+    assert {"errors", "requests", found.failures.zero_with or "requests"} <= {*roles}
+
+
+@pytest.mark.parametrize("name", [name for name in preset_names() if name != "kserve"])
+def test_the_error_rate_of_what_a_server_exposes_is_that_of_its_load(name: str) -> None:
+    found = load_preset(name)
+    sample = read(f"{name}.txt", found.families(["requests", "errors"]))
+    totals = dict.fromkeys(("requests", "errors"), 0.0)
+    for child, value in sample.counters.items():
+        totals[child.role] += value
+    share = failed_share(totals["errors"], totals["requests"], found.failures.held, 0.95)
+    assert isinstance(share, Estimate)
+    # 2 of 40 failed; what some counters leave open is told.
+    assert share.lower <= 0.05 <= share.upper
+    assert (share.lower == share.upper) is (found.failures.held is not Held.SOME)

@@ -218,6 +218,17 @@ def test_other_bounds_after_a_restart_keep_only_the_shared_ones() -> None:
     assert moved.histograms["latency"].cumulative == (6, 8)
 
 
+def test_it_is_told_how_many_instances_count_something() -> None:
+    counts = window(
+        *(sample(995, (0, 0, 0), instance=name, tokens=0) for name in ("a", "b")),
+        sample(995, (0, 0, 0), instance="c"),
+        sample(1060, (1, 1, 1), instance="a", tokens=5),
+        sample(1060, (1, 1, 1), instance="b", tokens=0),
+        sample(1060, (1, 1, 1), instance="c"),
+    )
+    assert (counts.instances, counts.shown_by) == (3, {"tokens_out": 2})
+
+
 def test_processes_that_take_turns_behind_an_address_are_told() -> None:
     turns = [sample(1000 + 10 * n, (9, 9, 9), born=(500, 700)[n % 2]) for n in range(4)]
     assert window(*turns).mixed == "a"

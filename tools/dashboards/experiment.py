@@ -71,7 +71,7 @@ def make() -> Board:
             variables.tasks(),
             variables.experiment(),
             variables.choices("sli", "SLI", slis),
-            variables.choices("rate", "Rate", others),
+            variables.choices("rate", "Rate or share", others),
             variables.choice("histogram", "Histogram", histograms),
             variables.options(
                 "label", "Label", ["instance", "model_name", "job", "pod", "service"]
@@ -84,7 +84,7 @@ def make() -> Board:
         rows=[
             Row("$experiment", [Band(4, _numbers()), Band(7, [(_slis(), 24)])]),
             Row("SLIs against their thresholds", [Band(8, [(_against_threshold(), 24)])]),
-            Row("Rates against their thresholds", [Band(8, [(_rates(), 24)])]),
+            Row("Rates and shares against their thresholds", [Band(8, [(_rates(), 24)])]),
             Row("Next to the baseline", [Band(6, [(_changes(), 12), (_change(), 12)])]),
             Row("Penalty", [Band(8, _consequences())]),
             Row("Window", [Band(7, _window())]),
@@ -167,7 +167,7 @@ def _slis() -> table.Panel:
     chosen = ', sli=~"$sli"'
     panel = cells(
         "SLIs",
-        "The value lies between `at least` and `at most`: the buckets tell no more. Rates have panels of their own below.",
+        "The value lies between `at least` and `at most`: the buckets tell no more. Rates and shares have panels of their own below.",
         [
             rows(sli(in_seconds(names.SLI_VALUE), more=chosen)),
             rows(sli(in_seconds(names.SLI_LOWER), more=chosen)),
@@ -219,7 +219,7 @@ def _against_threshold() -> timeseries.Panel:
 def _rates() -> timeseries.Panel:
     panel = lines(
         "$rate",
-        "The same of what is no time: tokens or requests in a second, per GPU where its name says so. Empty without such an SLO.",
+        "The same of what is no time: tokens or requests in a second, per GPU where its name says so, and shares, from 0 to 1. Empty without such an SLO.",
         interval_of_others(', sli=~"$rate"'),
     )
     between(panel).min(0)

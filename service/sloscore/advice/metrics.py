@@ -2,14 +2,14 @@
 
 import difflib
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from itertools import pairwise
 
 from sloscore.advice.facts import Facts, telling
 from sloscore.advice.findings import Check, Finding, critical, info, ok, warning
 from sloscore.advice.words import counted, instances_text, listed
 from sloscore.core.histogram import Layout
-from sloscore.core.samples import Family, FamilyKind
+from sloscore.core.samples import Family, FamilyKind, InstanceSample
 from sloscore.errors import SpecError
 from sloscore.sources.scrapes import native_name
 from sloscore.spec.detect import recognise
@@ -62,7 +62,9 @@ def check_metrics(facts: Facts) -> Iterator[Finding]:
     lacking = [role for role in asked if role not in facts.preset.metrics]
     for role in lacking:
         yield _lacking(facts.preset, role)
-    families = facts.target.families
+    # A server that shows no failed requests before the first lacks nothing without them.
+    appears_later = "errors" if facts.preset.failures.zero_with else None
+    families = [one for one in facts.target.families if one.role != appears_later]
     missing = [family for family in families if not _is_exposed(family, facts.names)]
     for family in missing:
         yield _missing(family, facts.names)
@@ -154,6 +156,13 @@ def _what_is_there(exposed: Collection[str]) -> str:
 def _not_everywhere(family: Family, facts: Facts) -> Iterator[Finding]:
     """A finding where some instances expose a metric and others do not."""
     servers = facts.servers
+    if family.role == "errors" and servers and not _has_part(family, servers):
+        yield warning(
+            Check.METRICS,
+            f"{family.names[0]} is exposed, but not its part {_part(family)}.",
+            "Nobody can tell whether requests fail, and the error rate is reported as no_data.",
+            "Name the counter of failed requests under metrics in the task, or update the server.",
+        )
     having = {
         sample.instance
         for sample in servers
@@ -168,6 +177,18 @@ def _not_everywhere(family: Family, facts: Facts) -> Iterator[Finding]:
             f"{family.role} is measured on a part of the requests only.",
             f"Select what belongs together; or {_FIRST_REQUEST}.",
         )
+
+
+def _has_part(family: Family, servers: Sequence[InstanceSample]) -> bool:
+    return any(child.role == family.role for sample in servers for child in sample.counters)
+
+
+def _part(family: Family) -> str:
+    labels = (
+        *(f"{label}={' or '.join(values)}" for label, values in family.match),
+        *(f"{label} other than {' or '.join(values)}" for label, values in family.unless),
+    )
+    return f"with {', '.join(labels)}" if labels else "of any request"
 
 
 def _is_exposed(family: Family, names: Collection[str]) -> bool:

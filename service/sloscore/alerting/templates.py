@@ -16,6 +16,7 @@ _SHOWN: Final[Mapping[str, str]] = {
     "tokens_per_second": 'printf "%.4g tokens/s"',
     "tokens_per_second_per_gpu": 'printf "%.4g tokens/s/GPU"',
     "requests_per_second": 'printf "%.4g requests/s"',
+    "ratio": "humanizePercentage",
 }
 # The variable that each gauge is kept in.
 _READ: Final[Mapping[str, str]] = {

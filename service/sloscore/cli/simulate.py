@@ -48,6 +48,10 @@ _POSITIVE = click.FloatRange(min=0, min_open=True)
     "--tail", type=click.FloatRange(0, 3), default=0.7, show_default=True,
     help="Sigma of the lognormal distribution of output lengths.",
 )  # fmt: skip
+@click.option(
+    "--error-share", type=click.FloatRange(0, 1), default=0.0, show_default=True,
+    help="Share of requests that fail.",
+)  # fmt: skip
 @click.option("--seed", type=int, default=1, show_default=True, help="Same seed, same requests.")
 @click.option(
     "--speed", type=_POSITIVE, default=1.0, show_default=True,
@@ -71,6 +75,7 @@ def simulate(  # noqa: PLR0913  an option each
     prompt_tokens: float,
     output_tokens: float,
     tail: float,
+    error_share: float,
     seed: int,
     speed: float,
     duration: float | None,
@@ -86,7 +91,7 @@ def simulate(  # noqa: PLR0913  an option each
         kind, model_name=model, host=host, port=port, speed=speed, log_file=log
     )
     deployment = Deployment(max_num_seqs, tensor_parallel, memory_share)
-    workload = Workload(rate, prompt_tokens, output_tokens, tail)
+    workload = Workload(rate, prompt_tokens, output_tokens, tail, error_share)
 
     async def run() -> None:
         async with server:

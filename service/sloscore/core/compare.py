@@ -144,6 +144,38 @@ def compare_shares(
     return _of_limits(_wilson(*candidate, z), _wilson(*baseline, z))
 
 
+def compare_shares_between(
+    candidate: tuple[float, float, float],
+    baseline: tuple[float, float, float],
+    requests: tuple[float, float],
+    confidence: float,
+) -> Difference | NoData:
+    """The difference of two shares that counting leaves open: each has its value, least and most.
+
+    ``requests`` are those of the candidate and of the baseline.
+    """
+    (new, new_least, new_most), (old, old_least, old_most) = candidate, baseline
+    of_new, of_old = requests
+
+    def compared(one: float, other: float) -> Difference | NoData:
+        return compare_shares((one * of_new, of_new), (other * of_old, of_old), confidence)
+
+    least, most = compared(new_least, old_most), compared(new_most, old_least)
+    if isinstance(least, NoData):
+        return least
+    if isinstance(most, NoData):
+        return most
+    return Difference(
+        candidate=new,
+        baseline=old,
+        low=least.low,
+        high=most.high,
+        ratio_low=least.ratio_low,
+        ratio_high=most.ratio_high,
+        sign=_sign(least.low, most.high),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Rate:
     """A rate in units a second, which lies from ``lower`` to ``upper`` by the window's edges.

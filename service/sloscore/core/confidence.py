@@ -15,6 +15,9 @@ from sloscore.core.histogram import Histogram
 
 DEFAULT_CONFIDENCE: Final = 0.95
 _NEGLIGIBLE: Final = 1e-17
+_LEAST: Final = 1e-300
+_CLOSE: Final = 1e-10
+_STEPS: Final = 50
 
 
 @lru_cache(maxsize=65536)
@@ -46,6 +49,19 @@ def quantile_bounds(histogram: Histogram, q: float, confidence: float) -> tuple[
     lower = histogram.bounds[first - 1] if first else min(0.0, histogram.bounds[0])
     upper = math.inf if high > count else histogram.bounds[bisect_left(counts, high)]
     return (0.0 if low == 0 else lower), upper
+
+
+@lru_cache(maxsize=65536)
+def share_bounds(hits: int, count: int, confidence: float) -> tuple[float, float]:
+    """Where the share lies of which ``hits`` of ``count`` draws were one, at least this surely.
+
+    The exact interval of C. J. Clopper and E. S. Pearson (Biometrika 26, 1934, 404-413). Without any
+    draw nothing is known.
+    """
+    if count < 1:
+        return 0.0, 1.0
+    tail = (1 - confidence) / 2
+    return 1 - _largest_share(count - hits, count, tail), _largest_share(hits, count, tail)
 
 
 def mean_bounds(histogram: Histogram, confidence: float) -> tuple[float, float]:
@@ -119,6 +135,26 @@ def requests_to_tell(share: float, q: float, confidence: float) -> int | None:
     return math.ceil(z**2 * q * (1 - q) / distance**2 + 1 / distance)
 
 
+def requests_to_tell_share(share: float, limit: float, confidence: float) -> int | None:
+    """About how many requests tell a share from a limit, by the interval of ``share_bounds``.
+
+    From the binomial distribution at the limit, normal but for its skewness and its steps (W. Feller,
+    An Introduction to Probability Theory and Its Applications, volume 2, XVI.4). None where the
+    share is the limit.
+    """
+    if share in {0.0, 1.0}:
+        return math.ceil(math.log((1 - confidence) / 2) / math.log(limit if share else 1 - limit))
+    distance = abs(share - limit)
+    if distance == 0:
+        return None
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    skewness = (1 - 2 * limit) * (z**2 - 1) / 6
+    step = max(0.0, 0.5 + (skewness if share > limit else -skewness))
+    spread = z * math.sqrt(limit * (1 - limit))
+    root = (spread + math.sqrt(spread**2 + 4 * distance * step)) / (2 * distance)
+    return math.ceil(root**2)
+
+
 def binomial_at_most(count: int, m: int, p: float) -> float:
     """The probability that at most m of ``count`` happen, each with probability p."""
     if m >= count:
@@ -128,6 +164,32 @@ def binomial_at_most(count: int, m: int, p: float) -> float:
     # From the far side, where the terms fall from the first on.
     rest = count - m - 1
     return 1 - _sum_downwards(count, rest, 1 - p, _binomial(count, rest, 1 - p))
+
+
+def _largest_share(hits: int, count: int, tail: float) -> float:
+    """The share of which at most ``hits`` of ``count`` have a probability of ``tail``."""
+    if hits == count:
+        return 1.0
+
+    def excess(share: float) -> float:
+        return math.log(max(binomial_at_most(count, hits, share), _LEAST) / tail)
+
+    high = hits / count or _NEGLIGIBLE
+    low, step = high, 4 * math.sqrt((high * (1 - high) + 4 / count) / count)
+    while excess(high) > 0:
+        low, high = high, high + min(step, (1 - high) / 2)
+    # The method of false position in the version called Illinois, on a smooth curve that falls.
+    below, above, side = excess(low), excess(high), 0
+    for _ in range(_STEPS):
+        share = (low * above - high * below) / (above - below)
+        found = excess(share)
+        if abs(found) < _CLOSE:
+            break
+        if found > 0:
+            low, below, above, side = share, found, above / (2 if side > 0 else 1), 1
+        else:
+            high, above, below, side = share, found, below / (2 if side < 0 else 1), -1
+    return share
 
 
 def _largest_within(count: int, p: float, tail: float) -> int:

@@ -1,11 +1,17 @@
 """One sentence for each SLI: what was measured, how it stands, and how sure that is."""
 
 import math
+from collections.abc import Mapping
+from typing import Final
 
+from sloscore.core.objective import Signal
 from sloscore.core.penalty import Slo, hard_limit, violation_ratio
-from sloscore.core.sli import Estimate, Sli
-from sloscore.core.units import amount
+from sloscore.core.sli import SHARE, Estimate, Sli
+from sloscore.core.units import amount, capital, figure, mark
 from sloscore.core.verdict import Uncertainty, Verdict, verdict_at
+
+# What the requests have in common that a share is of.
+_COUNTED: Final[Mapping[Signal, str]] = {Signal.ERROR_RATE: "failed"}
 
 
 def explain(
@@ -13,8 +19,9 @@ def explain(
 ) -> str:
     """The sentence for an SLI that has a value; ``more`` requests would settle its verdict."""
     unit = sli.signal.unit
-    text = f"{sli.title} is {amount(estimate.value, unit)}, {_standing(estimate.value, slo, unit)}"
-    if evidence := _evidence(estimate, slo, unit):
+    text = f"{capital(sli.title)} is {amount(estimate.value, unit)}, "
+    text += _standing(estimate.value, slo, unit)
+    if evidence := _evidence(sli, estimate, slo):
         text += f": {evidence}"
     if uncertainty is Uncertainty.BUCKETS:
         text += (
@@ -46,22 +53,25 @@ def _standing(value: float, slo: Slo, unit: str) -> str:
     return text
 
 
-def _evidence(estimate: Estimate, slo: Slo, unit: str) -> str:
+def _evidence(sli: Sli, estimate: Estimate, slo: Slo) -> str:
     """What was counted: where the value lies, and how many requests were over a limit."""
-    parts = []
+    parts, unit = [], sli.signal.unit
     if estimate.lower < estimate.upper:
         opening = "(" if estimate.lower_open else "["
         parts.append(f"it lies in {_interval(opening, estimate.lower, estimate.upper, unit)}")
     total = estimate.requests
-    if total is not None and not slo.is_minimum:
+    if total is not None and sli.statistic == SHARE:
+        parts.append(f"{estimate.value * total:.0f} of {total:.0f} requests {_COUNTED[sli.signal]}")
+    elif total is not None and not slo.is_minimum:
         over = estimate.count_over(slo.threshold)
         limit = slo.threshold
         if over is None and estimate.lower < estimate.upper:
             limit = estimate.lower
             over = estimate.count_over(limit)
+        verb = "waited" if sli.signal is Signal.QUEUE else "took"
         if over is not None:
             parts.append(
-                f"{over:.0f} of {total:.0f} requests took longer than {_limit(limit, unit)}"
+                f"{over:.0f} of {total:.0f} requests {verb} longer than {_limit(limit, unit)}"
             )
         elif parts:
             parts.append(f"{total:.0f} requests")
@@ -92,8 +102,8 @@ def _by_chance(estimate: Estimate, unit: str) -> str:
 
 
 def _interval(opening: str, low: float, high: float, unit: str) -> str:
-    closing = "inf)" if math.isinf(high) else f"{high:.4g}]"
-    return f"{opening}{low:.4g}, {closing} {unit}"
+    closing = "inf)" if math.isinf(high) else f"{figure(high, unit)}]"
+    return f"{opening}{figure(low, unit)}, {closing}{mark(unit)}"
 
 
 def _limit(value: float, unit: str) -> str:

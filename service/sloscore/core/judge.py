@@ -9,6 +9,7 @@ from sloscore.core.nodata import NoData
 from sloscore.core.penalty import Slo, hard_limit
 from sloscore.core.settle import requests_to_settle
 from sloscore.core.sli import Estimate, Sli
+from sloscore.core.units import capital
 from sloscore.core.verdict import (
     HardFailOn,
     Severity,
@@ -99,7 +100,7 @@ def judge(
         by_buckets, by_sampling = _soft_range(by_buckets), _soft_range(by_sampling)
     more = None
     if uncertainty is Uncertainty.SAMPLING:
-        more = requests_to_settle(estimate, sli.quantile, _limits(slo))
+        more = requests_to_settle(estimate, sli, _limits(slo))
     ratio = slo_penalty.violation_ratio(value, slo)
     return SliResult(
         sli=sli,
@@ -119,7 +120,7 @@ def judge(
 
 
 def _no_data(sli: Sli, slo: Slo, missing: NoData) -> SliResult:
-    text = f"{sli.title} is unknown: {missing.reason}."
+    text = f"{capital(sli.title)} is unknown: {missing.reason}."
     return SliResult(sli, slo, missing, Verdict.NO_DATA, explanation=text)
 
 

@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Final
 
 from sloscore.core.units import (
+    RATIO,
     REQUESTS_PER_SECOND,
     SECONDS,
     TOKENS_PER_SECOND,
@@ -22,17 +23,20 @@ class Direction(StrEnum):
 class Signal(StrEnum):
     """What an inference server measures for each request, or does in a second of the window.
 
-    Throughput without another word is that of output tokens; total is prompt and output.
+    Throughput without another word is that of output tokens; total is prompt and output. Shares
+    are of the requests of the window.
     """
 
     LATENCY = "latency"
     TTFT = "ttft"
     TPOT = "tpot"
+    QUEUE = "queue"
     THROUGHPUT = "throughput"
     THROUGHPUT_PER_GPU = "throughput_per_gpu"
     TOTAL_THROUGHPUT = "total_throughput"
     TOTAL_THROUGHPUT_PER_GPU = "total_throughput_per_gpu"
     REQUEST_THROUGHPUT = "request_throughput"
+    ERROR_RATE = "error_rate"
 
     @property
     def unit(self) -> str:
@@ -41,8 +45,13 @@ class Signal(StrEnum):
 
     @property
     def is_rate(self) -> bool:
-        """Whether it is one number a second for the window, not one for each request."""
-        return self in _UNITS
+        """Whether it is a number a second, of the whole window."""
+        return self in _UNITS and not self.is_share
+
+    @property
+    def is_share(self) -> bool:
+        """Whether it is a share of the window's requests."""
+        return self.unit == RATIO
 
     @property
     def rises_to_better(self) -> bool:
@@ -57,6 +66,8 @@ class Signal(StrEnum):
     @property
     def words(self) -> str:
         """The signal as a sentence names it."""
+        if self is Signal.QUEUE:
+            return "time in the queue"
         return self.value.replace("_", " ").replace("gpu", "GPU")
 
 
@@ -66,6 +77,7 @@ _UNITS: Final[Mapping[Signal, str]] = {
     Signal.TOTAL_THROUGHPUT: TOKENS_PER_SECOND,
     Signal.TOTAL_THROUGHPUT_PER_GPU: TOKENS_PER_SECOND_PER_GPU,
     Signal.REQUEST_THROUGHPUT: REQUESTS_PER_SECOND,
+    Signal.ERROR_RATE: RATIO,
 }
 
 
@@ -75,6 +87,7 @@ class Objective(StrEnum):
     MINIMIZE_LATENCY = "minimize_latency"
     MINIMIZE_TTFT = "minimize_ttft"
     MINIMIZE_TPOT = "minimize_tpot"
+    MINIMIZE_QUEUE = "minimize_queue"
     MAXIMIZE_THROUGHPUT = "maximize_throughput"
     MAXIMIZE_THROUGHPUT_PER_GPU = "maximize_throughput_per_gpu"
     MAXIMIZE_TOTAL_THROUGHPUT = "maximize_total_throughput"

@@ -4,32 +4,48 @@ import math
 from collections.abc import Iterable
 from statistics import NormalDist
 
-from sloscore.core.confidence import requests_to_tell
+from sloscore.core.confidence import requests_to_tell, requests_to_tell_share
 from sloscore.core.histogram import Histogram
-from sloscore.core.sli import Estimate
+from sloscore.core.sli import SHARE, Estimate, Sli
 
 _RELATIVE_TOLERANCE = 1e-9
 
 
-def requests_to_settle(estimate: Estimate, q: float | None, limits: Iterable[float]) -> int | None:
+def requests_to_settle(estimate: Estimate, sli: Sli, limits: Iterable[float]) -> int | None:
     """About how many more requests put the value's interval on one side of each of the limits.
 
-    That is if they are like those of the window; None where no number of them would. ``q`` is the
-    quantile, or None for a mean.
+    That is if they are like those of the window; None where no number of them would.
     """
-    if estimate.histogram is None or estimate.confidence is None:
+    is_share = sli.statistic == SHARE
+    if estimate.requests is None or estimate.confidence is None:
+        return None
+    if estimate.histogram is None and not is_share:
         return None
     low, high = estimate.widest
     most = 0
     for limit in limits:
         if not low <= limit <= high:
             continue
-        needed = _mean_needs(estimate, limit) if q is None else _quantile_needs(estimate, q, limit)
+        if is_share:
+            needed = _share_needs(estimate, limit)
+        elif sli.quantile is None:
+            needed = _mean_needs(estimate, limit)
+        else:
+            needed = _quantile_needs(estimate, sli.quantile, limit)
         if needed is None:
             return None
         most = max(most, needed)
-    more = most - math.floor(estimate.histogram.count)
+    more = most - math.floor(estimate.requests)
     return max(1, more)
+
+
+def _share_needs(estimate: Estimate, limit: float) -> int | None:
+    assert estimate.confidence is not None  # noqa: S101  the caller has looked
+    if not 0 < limit < 1:
+        return None
+    # The end of the interval that is next to the limit has to be told from it.
+    nearest = estimate.lower if estimate.value > limit else estimate.upper
+    return requests_to_tell_share(nearest, limit, estimate.confidence)
 
 
 def _quantile_needs(estimate: Estimate, q: float, limit: float) -> int | None:

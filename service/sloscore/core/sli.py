@@ -15,14 +15,17 @@ if TYPE_CHECKING:
 
 MEAN = "mean"
 RATE = "rate"
+SHARE = "share"
+_OF_WINDOW = frozenset({MEAN, RATE, SHARE})
 _TOKENS_OUT, _TOKENS_IN = "tokens_out", "tokens_in"
-# What the rates are made of; requests are counted by whatever counts those of the window.
-_ROLES_OF_RATE: Mapping[Signal, tuple[str, ...]] = {
+# What is made of counters; requests a second are counted by whatever counts those of the window.
+_ROLES_OF_COUNTERS: Mapping[Signal, tuple[str, ...]] = {
     Signal.THROUGHPUT: (_TOKENS_OUT,),
     Signal.THROUGHPUT_PER_GPU: (_TOKENS_OUT,),
     Signal.TOTAL_THROUGHPUT: (_TOKENS_IN, _TOKENS_OUT),
     Signal.TOTAL_THROUGHPUT_PER_GPU: (_TOKENS_IN, _TOKENS_OUT),
     Signal.REQUEST_THROUGHPUT: (),
+    Signal.ERROR_RATE: ("errors", "requests"),
 }
 _PERCENTILE = re.compile(r"p([1-9]\d?(?:\.\d)?)")
 _PERCENTILE_SUFFIX = re.compile(r"_p[\d.]+$")
@@ -48,9 +51,9 @@ def minimum_requests(statistic: str) -> int:
     """Fewest requests from which a statistic can be told: one request beyond the quantile.
 
     With fewer than ``1 / (1 - q)`` requests the quantile q is the slowest request or past it, so
-    p99 needs 100 requests and p50 needs 2; a mean or a rate needs 1.
+    p99 needs 100 requests and p50 needs 2; a mean, a rate or a share needs 1.
     """
-    if statistic in {MEAN, RATE}:
+    if statistic in _OF_WINDOW:
         return 1
     beyond = 1 - Decimal(statistic[1:]) / 100
     return math.ceil(1 / beyond)
@@ -58,7 +61,7 @@ def minimum_requests(statistic: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Sli:
-    """A statistic (``p90``, ``mean``, ``rate``) of a signal under its stable id."""
+    """A statistic (``p90``, ``mean``, ``rate``, ``share``) of a signal under its stable id."""
 
     id: str
     signal: Signal
@@ -66,23 +69,24 @@ class Sli:
 
     @classmethod
     def of_window(cls, signal: Signal) -> "Sli":
-        """The one number that a whole window has of a signal: its rate, or its mean."""
-        return cls(signal.value, signal, RATE if signal.is_rate else MEAN)
+        """The one number that a whole window has of a signal: its rate, its share, or its mean."""
+        statistic = RATE if signal.is_rate else SHARE if signal.is_share else MEAN
+        return cls(signal.value, signal, statistic)
 
     @property
     def roles(self) -> tuple[str, ...]:
         """The roles of the metrics that it is measured on."""
-        return _ROLES_OF_RATE.get(self.signal, (self.signal.value,))
+        return _ROLES_OF_COUNTERS.get(self.signal, (self.signal.value,))
 
     @property
     def quantile(self) -> float | None:
         """The quantile in (0, 1), or None where the statistic is no percentile."""
-        return None if self.statistic in {MEAN, RATE} else parse_percentile(self.statistic)
+        return None if self.statistic in _OF_WINDOW else parse_percentile(self.statistic)
 
     @property
     def title(self) -> str:
         """The SLI as a sentence names it: ``P90 of latency``."""
-        if self.statistic == RATE:
+        if self.statistic in {RATE, SHARE}:
             return self.signal.words
         name = self.statistic if self.statistic == MEAN else self.statistic.upper()
         return f"{name} of {self.signal.words}"
@@ -149,7 +153,7 @@ class Estimate:
 def given(value: float | None) -> Estimate | NoData:
     """A value that somebody else measured; None and NaN are missing data.
 
-    Raises ValueError where it is negative, as no latency and no throughput is.
+    Raises ValueError where it is negative, as nothing that is measured is.
     """
     if value is None or math.isnan(value):
         return NoData("no value was given" if value is None else "the value is not a number")

@@ -12,12 +12,13 @@ from sloscore.core.compare import (
     compare_quantiles,
     compare_rates,
     compare_shares,
+    compare_shares_between,
 )
 from sloscore.core.explain_change import explain_change
 from sloscore.core.nodata import NoData
 from sloscore.core.objective import Direction, Signal
 from sloscore.core.penalty import Slo
-from sloscore.core.sli import RATE, Estimate, Sli
+from sloscore.core.sli import RATE, SHARE, Estimate, Sli
 from sloscore.core.units import amount
 from sloscore.evaluation.coverage import foreign_counts, is_patchy, missing_counts
 from sloscore.evaluation.measure import measure, requests_in
@@ -104,7 +105,8 @@ class _Side:
 
     def measured(self, sli: Sli, plan: Plan) -> Estimate | NoData:
         """What the window says of an SLI, by the rules of the candidate's plan."""
-        if sli.statistic != RATE and sli.signal.value not in self.counts.histograms:
+        of_counters = sli.statistic in {RATE, SHARE}
+        if not of_counters and sli.signal.value not in self.counts.histograms:
             return NoData(f"{sli.signal} was not measured in its window")
         rules = plan.rules
         try:
@@ -163,7 +165,7 @@ class _Pair:
 
     def over_threshold(self, sli: Sli, slo: Slo) -> Change | None:
         """The shares of requests over a threshold; None where a window has no bucket there."""
-        if slo.is_minimum or sli.statistic == RATE:
+        if slo.is_minimum or sli.statistic in {RATE, SHARE}:
             return None
         new, old = (side.over(sli.signal.value, slo.threshold) for side in (self.new, self.old))
         if new is None or old is None:
@@ -179,10 +181,14 @@ class _Pair:
         confidence = self.plan.rules.confidence
         if sli.statistic == RATE:
             return compare_rates(self.new.rate(sli, new), self.old.rate(sli, old), confidence)
-        one, other = (side.counts.histograms[sli.signal.value] for side in (self.new, self.old))
+        if sli.statistic == SHARE:
+            one, other = ((each.value, each.lower, each.upper) for each in (new, old))
+            requests = (new.requests or 0.0, old.requests or 0.0)
+            return compare_shares_between(one, other, requests, confidence)
+        first, second = (side.counts.histograms[sli.signal.value] for side in (self.new, self.old))
         if sli.quantile is None:
-            return compare_means(one, other, confidence)
-        return compare_quantiles(one, other, sli.quantile, confidence)
+            return compare_means(first, second, confidence)
+        return compare_quantiles(first, second, sli.quantile, confidence)
 
     def _told(
         self, title: str, shown: tuple[str, str], found: Difference, direction: Direction

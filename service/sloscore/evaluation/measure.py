@@ -7,10 +7,12 @@ from sloscore.core.confidence import DEFAULT_CONFIDENCE
 from sloscore.core.measured import measured_mean, measured_quantile
 from sloscore.core.nodata import NoData
 from sloscore.core.objective import Signal
-from sloscore.core.sli import RATE, Estimate, Sli, minimum_requests
+from sloscore.core.shares import UNKNOWN_FAILURES, Failures, failed_share
+from sloscore.core.sli import RATE, SHARE, Estimate, Sli, minimum_requests
 from sloscore.experiments.window import WindowCounts
 
 REQUESTS_ROLE = "requests"
+_ERRORS_ROLE = "errors"
 _TOKENS = {"tokens_in": "prompt", "tokens_out": "output"}
 _EDGES = "the ends of the window lie between scrapes; scrape more often, or measure for longer"
 
@@ -19,10 +21,12 @@ _EDGES = "the ends of the window lie between scrapes; scrape more often, or meas
 class Setup:
     """What measuring a deployment needs to know besides what was counted.
 
-    ``gpus`` is how many GPUs it runs on, None where nobody has said so.
+    ``gpus`` is how many GPUs it runs on, None where nobody has said so; ``failures`` how its server
+    counts failed requests.
     """
 
     gpus: int | None = None
+    failures: Failures = UNKNOWN_FAILURES
 
 
 UNKNOWN_SETUP = Setup()
@@ -61,6 +65,14 @@ def measure(  # noqa: PLR0913  an estimate rests on these
         return unseen
     if sli.statistic == RATE:
         return _rate(sli, counts, window, setup)
+    if sli.statistic == SHARE:
+        return _error_rate(counts, setup.failures, confidence, min_requests)
+    return _of_histogram(sli, counts, confidence, min_requests)
+
+
+def _of_histogram(
+    sli: Sli, counts: WindowCounts, confidence: float, min_requests: int | None
+) -> Estimate | NoData:
     histogram = counts.histograms.get(sli.signal.value)
     if histogram is None:
         return NoData(f"the server exposed no histogram of {sli.signal} in the window")
@@ -122,6 +134,36 @@ def _rate(
         return NoData("the window holds no two scrapes")
     least, most = total / share / longest, total / share / shortest
     return Estimate(least, least, most, open_because=_EDGES)
+
+
+def _error_rate(
+    counts: WindowCounts, failures: Failures, confidence: float, min_requests: int | None
+) -> Estimate | NoData:
+    """The share of failed requests.
+
+    A server that shows no counter of them has none where it is known to show it from the first on.
+    """
+    requests = counts.counters.get(REQUESTS_ROLE)
+    if requests is None:
+        return NoData("the server exposed no counter of requests in the window")
+    shown = counts.shown_by
+    counting = shown.get(REQUESTS_ROLE, 0)
+    told = max(shown.get(_ERRORS_ROLE, 0), shown.get(failures.zero_with or "", 0))
+    errors = counts.counters.get(_ERRORS_ROLE)
+    if told < counting or (errors is None and failures.zero_with not in counts.counters):
+        return NoData(
+            "the server exposed no counter of failed requests in the window, and nothing that "
+            "tells that there were none"
+        )
+    found = failed_share(errors or 0.0, requests, failures.held, confidence)
+    if isinstance(found, NoData):
+        return found
+    needed = min_requests or 1
+    if (found.requests or 0.0) < needed:
+        return NoData(
+            f"{found.requests:.0f} requests are too few for a share, of which {needed} are asked"
+        )
+    return found
 
 
 def _total(sli: Sli, counts: WindowCounts) -> float | NoData:

@@ -7,13 +7,14 @@ from sloscore.core.objective import Objective
 from sloscore.core.penalty import Slo
 from sloscore.core.phases import PhaseRules
 from sloscore.core.samples import Target
+from sloscore.core.shares import UNKNOWN_FAILURES
 from sloscore.core.sli import Sli
 from sloscore.core.verdict import HardFailOn
 from sloscore.errors import SpecError
-from sloscore.evaluation.measure import Setup
+from sloscore.evaluation.measure import UNKNOWN_SETUP, Setup
 from sloscore.experiments.model import Experiment
 from sloscore.spec.model import OptimizationSpec, TaskSpec
-from sloscore.spec.preset import families_for, missing_gpus
+from sloscore.spec.preset import families_for, missing_gpus, preset_for
 from sloscore.spec.slo import SloSpec
 from sloscore.spec.stop import EarlyStopSpec
 from sloscore.wire import Registration, ScoreRequest
@@ -51,11 +52,7 @@ class Plan:
     warmup: float
     target: Target
     spec: TaskSpec
-
-    @property
-    def setup(self) -> Setup:
-        """What measuring needs to know of the deployment."""
-        return Setup(self.spec.gpus)
+    setup: Setup = UNKNOWN_SETUP
 
     @property
     def is_open(self) -> bool:
@@ -65,7 +62,8 @@ class Plan:
     def read_as(self, server: str) -> "Plan":
         """The plan for this server; raises SpecError where it lacks what the SLOs need."""
         spec = self.spec.model_copy(update={"server": server})
-        return replace(self, spec=spec, target=replace(self.target, families=families_for(spec)))
+        target = replace(self.target, families=families_for(spec))
+        return replace(self, spec=spec, target=target, setup=setup_of(spec))
 
 
 def plan_registration(registration: Registration, server: str | None = None) -> Plan:
@@ -150,6 +148,12 @@ def rules_of(slo: SloSpec | None) -> Rules:
     )
 
 
+def setup_of(task: TaskSpec) -> Setup:
+    """What measuring needs to know of a task's deployment; raises SpecError for an unknown server."""
+    preset = preset_for(task)
+    return Setup(task.gpus, UNKNOWN_FAILURES if preset is None else preset.failures)
+
+
 def _plan(experiment: str | None, name: str | None, task: TaskSpec) -> Plan:
     if problem := missing_gpus(task):
         raise SpecError([problem])
@@ -162,4 +166,5 @@ def _plan(experiment: str | None, name: str | None, task: TaskSpec) -> Plan:
         warmup=(task.slo and task.slo.warmup) or 0.0,
         target=Target(experiment or "window", selector, families_for(task)),
         spec=task,
+        setup=setup_of(task),
     )

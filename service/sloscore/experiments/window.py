@@ -7,9 +7,9 @@ reported as unseen.
 
 import math
 import statistics
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sloscore.core.histogram import Histogram, merge
 from sloscore.core.samples import InstanceSample, is_same_start
@@ -26,7 +26,8 @@ class WindowCounts:
     instance has no scrape for, ``unseen_gaps`` those before restarts; ``widened_head`` and
     ``widened_tail`` the seconds outside of the window whose requests are counted, too.
     ``scrape_interval`` is the median distance of scrapes in seconds. ``mixed`` names an address that
-    several processes take turns behind.
+    several processes take turns behind. ``shown_by`` is how many instances showed the counters of a
+    role.
     ``ambiguous`` names instances that several jobs scrape and that do not tell whether they are
     one process, which is then counted several times.
     """
@@ -45,6 +46,7 @@ class WindowCounts:
     widened_head: float = 0.0
     widened_tail: float = 0.0
     mixed: str | None = None
+    shown_by: Mapping[str, int] = field(default_factory=dict)
 
 
 class WindowAccumulator:
@@ -114,6 +116,7 @@ class WindowAccumulator:
             unseen_gaps=max((i.unseen_gaps for i in seen), default=0.0),
             widened_head=max((i.widened_head for i in seen), default=0.0),
             widened_tail=max((i.widened_tail for i in seen), default=0.0),
+            shown_by=Counter(role for i in seen for role in {child.role for child in i.counters}),
             mixed=next((key[1] for key, i in exposing.items() if i.is_mixed), None),
         )
 

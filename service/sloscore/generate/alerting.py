@@ -5,11 +5,12 @@ from typing import Final
 
 from sloscore import conventions as names
 from sloscore.core.penalty import Slo
-from sloscore.core.sli import RATE, Sli
+from sloscore.core.sli import RATE, SHARE, Sli
+from sloscore.core.units import RATIO
 from sloscore.generate.deployment import Deployment, Indicator
 from sloscore.generate.recording import judged
 from sloscore.generate.rules import Alert
-from sloscore.generate.text import Span, plain
+from sloscore.generate.text import Span, limit_text
 from sloscore.generate.verdicts import title_of
 
 WHAT_TO_DO: Final = (
@@ -19,6 +20,7 @@ WHAT_TO_DO: Final = (
 # A page does not wait; what only warns must last.
 _HOLD: Final = Span(300)
 _VALUE: Final = "{{ printf `%.4g` $value }}"
+_SHARE: Final = "{{ $value | humanizePercentage }}"
 
 
 def alert(  # noqa: PLR0913  an alert is made of these
@@ -49,7 +51,7 @@ def verdict_alerts(deployment: Deployment, indicator: Indicator, window: Span) -
     """A soft violation, a hard fail, and no data."""
     sli, slo = indicator.sli, indicator.slo
     verdict = judged(deployment, indicator, window)
-    value = f"{title_of(sli)} of {{task}} over {window.text} is {_VALUE} {sli.signal.unit}"
+    value = f"{title_of(sli)} of {{task}} over {window.text} is {_shown(sli.signal.unit)}"
     yield alert(
         names.DEPLOYMENT_VIOLATION,
         f"{verdict.violation}\nunless\n{verdict.hard_violation}"
@@ -96,10 +98,16 @@ def verdict_alerts(deployment: Deployment, indicator: Indicator, window: Span) -
     )
 
 
+def _shown(unit: str) -> str:
+    return _SHARE if unit == RATIO else f"{_VALUE} {unit}"
+
+
 def _unknown(indicator: Indicator) -> str:
     if indicator.sli.statistic == RATE:
         counted = "no tokens and no requests" if indicator.families else "no requests"
         return f"{counted}, or no such series"
+    if indicator.sli.statistic == SHARE:
+        return "no requests, or no such series"
     few = f"fewer than {indicator.min_requests} requests"
     if indicator.sli.quantile is None:
         return f"{few}, or no such series"
@@ -108,7 +116,7 @@ def _unknown(indicator: Indicator) -> str:
 
 def _threshold(sli: Sli, slo: Slo) -> str:
     name = "minimum" if slo.is_minimum else "threshold"
-    return f"{name} of {plain(slo.threshold)} {sli.signal.unit}"
+    return f"{name} of {limit_text(slo.threshold, sli.signal.unit)}"
 
 
 def _percent(ratio: float) -> str:

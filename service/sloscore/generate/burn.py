@@ -9,12 +9,13 @@ from decimal import Decimal
 from typing import Final
 
 from sloscore import conventions as names
+from sloscore.core.sli import SHARE
 from sloscore.generate.alerting import WHAT_TO_DO, alert
 from sloscore.generate.bounds import bound_at, why_none
 from sloscore.generate.deployment import Deployment, Indicator
-from sloscore.generate.expressions import Counts
+from sloscore.generate.expressions import IS_NUMBER, Counts, failed_share
 from sloscore.generate.rules import Alert, Group, Recording, small_groups
-from sloscore.generate.text import Span, plain
+from sloscore.generate.text import Span, limit_text
 from sloscore.generate.verdicts import sli_selector
 
 
@@ -49,12 +50,20 @@ _BOUND_MISSING_HOLD: Final = Span(15 * _MINUTE)
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """The ``share`` of requests that an SLI lets be over its threshold, which is a bucket bound."""
+    """The ``share`` of requests that an SLI lets be over its threshold, or lets fail.
+
+    The threshold is a bucket bound, of which ``le`` has all spellings; failures need none.
+    """
 
     deployment: Deployment
     indicator: Indicator
-    le: tuple[str, ...]
     share: Decimal
+    le: tuple[str, ...] = ()
+
+    @property
+    def is_of_failures(self) -> bool:
+        """Whether it is spent by failed requests, not by slow ones."""
+        return self.indicator.sli.statistic == SHARE
 
     @property
     def rates(self) -> tuple[BurnRate, ...]:
@@ -67,10 +76,23 @@ class Budget:
         spans = {span for rate in self.rates for span in (rate.long, rate.short)}
         return tuple(sorted(spans, key=lambda span: span.seconds))
 
+    def name(self, window: Span) -> str:
+        """The name under which what is spent is recorded."""
+        name = names.RULE_FAILED if self.is_of_failures else names.RULE_OVER_THRESHOLD
+        return name.format(window=window.text)
+
     def spent_over(self, window: Span) -> str:
-        """The recorded share of requests over the threshold."""
-        name = names.RULE_OVER_THRESHOLD.format(window=window.text)
-        return sli_selector(name, self.deployment.task, self.indicator.sli)
+        """The recorded share of requests that spend it."""
+        return sli_selector(self.name(window), self.deployment.task, self.indicator.sli)
+
+    def spent(self, window: Span) -> str:
+        """The expression that is recorded."""
+        counts = Counts(self.deployment.selector, window, "rate")
+        if self.is_of_failures:
+            return f"{failed_share(counts, self.deployment, self.indicator)}\n{IS_NUMBER}"
+        family = self.indicator.family
+        within, total = counts.up_to(family, self.le), counts.requests(family)
+        return f"1 - {within}\n/ ({total} > 0)"
 
 
 def budgets_of(
@@ -81,23 +103,31 @@ def budgets_of(
     remarks: list[str] = []
     for indicator in deployment.indicators:
         sli = indicator.sli
-        if sli.quantile is None:
-            remarks.append(f"No burn-rate alerts for {sli.id}: a {sli.statistic} has no budget.")
+        budget = _budget(deployment, indicator, assume_bounds=assume_bounds)
+        if isinstance(budget, str):
+            remarks.append(f"No burn-rate alerts for {sli.id}: {budget}")
             continue
-        le = bound_at(deployment, indicator, assumed=assume_bounds)
-        if le is None:
-            remarks.append(f"No burn-rate alerts for {sli.id}: {why_none(deployment, indicator)}")
-            continue
-        share = 1 - Decimal(sli.statistic[1:]) / 100
-        budget = Budget(deployment, indicator, le, share)
         budgets.append(budget)
         if missing := [rate for rate in BURN_RATES if rate not in budget.rates]:
             times = " or ".join(str(rate.factor) for rate in missing)
             remarks.append(
-                f"No alert for {sli.id} at a burn rate of {times}: its budget is {_percent(share)} of "
-                "all requests, which cannot be spent so fast."
+                f"No alert for {sli.id} at a burn rate of {times}: its budget is "
+                f"{_percent(budget.share)} of all requests, which cannot be spent so fast."
             )
     return tuple(budgets), tuple(remarks)
+
+
+def _budget(deployment: Deployment, indicator: Indicator, *, assume_bounds: bool) -> Budget | str:
+    """The budget of an SLI, or why it has none."""
+    sli = indicator.sli
+    if sli.statistic == SHARE:
+        return Budget(deployment, indicator, Decimal(repr(indicator.slo.threshold)))
+    if sli.quantile is None:
+        return f"a {sli.statistic} has no budget."
+    le = bound_at(deployment, indicator, assumed=assume_bounds)
+    if le is None:
+        return why_none(deployment, indicator)
+    return Budget(deployment, indicator, 1 - Decimal(sli.statistic[1:]) / 100, le)
 
 
 def burn_groups(
@@ -116,7 +146,10 @@ def burn_groups(
 def burn_alerts(budget: Budget) -> Iterator[Alert]:
     """An alert for each burn rate, and one for a bound that is not there, where none could fire."""
     sli, slo = budget.indicator.sli, budget.indicator.slo
-    limit = f"{plain(slo.threshold)} {sli.signal.unit}"
+    limit = limit_text(slo.threshold, sli.signal.unit)
+    spent, allows = f"took longer than {limit}", sli.statistic.upper()
+    if budget.is_of_failures:
+        spent, allows = "failed", "the threshold"
     for rate in budget.rates:
         allowed = f"{rate.factor} * {budget.share}"
         yield alert(
@@ -130,12 +163,12 @@ def burn_alerts(budget: Budget) -> Iterator[Alert]:
             summary=f"{sli.id} of {{task}} has a burn rate above {rate.factor}",
             description=(
                 "{{ $value | humanizePercentage }} of the requests of the last "
-                f"{rate.long.text} took longer than {limit}, where {sli.statistic.upper()} allows "
+                f"{rate.long.text} {spent}, where {allows} allows "
                 f"{_percent(budget.share)}, and the last {rate.short.text} are no better. At this "
                 f"rate {rate.spent} of the budget of 30 days goes in {rate.long.text}. {WHAT_TO_DO}"
             ),
         )
-    if not budget.rates:
+    if not budget.rates or budget.is_of_failures:
         return
     counts = Counts(budget.deployment.selector, _BOUND_WINDOW, "rate")
     family = budget.indicator.family
@@ -157,14 +190,17 @@ def burn_alerts(budget: Budget) -> Iterator[Alert]:
 
 
 def _recording(budget: Budget, window: Span) -> Recording:
-    counts = Counts(budget.deployment.selector, window, "rate")
-    sli, family = budget.indicator.sli, budget.indicator.family
-    within, total = counts.up_to(family, budget.le), counts.requests(family)
+    sli, slo = budget.indicator.sli, budget.indicator.slo
+    which = (
+        "that failed"
+        if budget.is_of_failures
+        else (f"over {limit_text(slo.threshold, sli.signal.unit)}")
+    )
     return Recording(
-        names.RULE_OVER_THRESHOLD.format(window=window.text),
-        f"1 - {within}\n/ ({total} > 0)",
+        budget.name(window),
+        budget.spent(window),
         {names.LABEL_TASK: budget.deployment.task, names.LABEL_SLI: sli.id},
-        f"Share of requests over {plain(budget.indicator.slo.threshold)} {sli.signal.unit}.",
+        f"Share of requests {which}.",
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from sloscore.core.objective import Signal
 from sloscore.core.penalty import Slo
 from sloscore.core.samples import Family, FamilyKind, Labels
+from sloscore.core.shares import UNKNOWN_FAILURES, Failures
 from sloscore.core.sli import Sli, minimum_requests
 from sloscore.core.verdict import HardFailOn
 from sloscore.errors import SpecError
@@ -36,7 +37,9 @@ class Deployment:
     """What rules are made of: ``selector`` holds the labels of its series.
 
     ``counted`` are the families that tell how many requests there were: the most that any saw.
-    ``gpus`` is how many GPUs it runs on, where anything is per GPU.
+    ``gpus`` is how many GPUs it runs on, where anything is per GPU. ``failures`` says how its server
+    counts failed requests; that none is counted means that there were none as long as the family
+    ``told_by`` is there.
     """
 
     task: str
@@ -46,6 +49,8 @@ class Deployment:
     counted: tuple[Family, ...]
     preset: Preset
     gpus: int | None = None
+    failures: Failures = UNKNOWN_FAILURES
+    told_by: Family | None = None
 
 
 def deployment_of(task: TaskSpec, file: str) -> Deployment:
@@ -73,6 +78,8 @@ def deployment_of(task: TaskSpec, file: str) -> Deployment:
         counted=_counted(families),
         preset=preset,
         gpus=task.gpus,
+        failures=preset.failures,
+        told_by=families.get(preset.failures.zero_with or ""),
     )
 
 

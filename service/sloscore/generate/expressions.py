@@ -1,9 +1,11 @@
 """PromQL for what a deployment counted in a window, with nothing left where nothing was counted."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from sloscore.core.samples import Family, FamilyKind, Labels
-from sloscore.core.sli import RATE
+from sloscore.core.shares import Held
+from sloscore.core.sli import RATE, SHARE
 from sloscore.generate.deployment import Deployment, Indicator
 from sloscore.generate.text import Span, either, indented, plain
 from sloscore.promql_text import matcher
@@ -11,7 +13,7 @@ from sloscore.promql_text import matcher
 # What a value past the last bound is above it, at the least: VictoriaMetrics keeps 12 digits.
 _JUST_ABOVE = "1.000000000004"
 # Drops NaN, which no comparison would ever find to be over a limit.
-_IS_NUMBER = ">= 0"
+IS_NUMBER: Final = ">= 0"
 _INFINITY = matcher("le", ["+Inf"])
 _FINITE = matcher("le", ["+Inf"], negated=True)
 
@@ -70,6 +72,8 @@ def value_of(deployment: Deployment, indicator: Indicator, window: Span) -> str:
     counts = Counts(deployment.selector, window)
     if indicator.sli.statistic == RATE:
         return _rate(counts, deployment, indicator, window)
+    if indicator.sli.statistic == SHARE:
+        return _error_rate(counts, deployment, indicator)
     if indicator.sli.quantile is None:
         return _mean(counts, indicator)
     return _quantile(counts, indicator, indicator.sli.quantile)
@@ -101,7 +105,7 @@ def _quantile(counts: Counts, indicator: Indicator, q: float) -> str:
 def _mean(counts: Counts, indicator: Indicator) -> str:
     family = indicator.family
     enough = f"({counts.requests(family)} >= {indicator.min_requests})"
-    return f"{counts.sum(family)}{_scale(family)}\n/ {enough}\n{_IS_NUMBER}"
+    return f"{counts.sum(family)}{_scale(family)}\n/ {enough}\n{IS_NUMBER}"
 
 
 def _rate(counts: Counts, deployment: Deployment, indicator: Indicator, window: Span) -> str:
@@ -113,7 +117,30 @@ def _rate(counts: Counts, deployment: Deployment, indicator: Indicator, window: 
     if indicator.sli.signal.is_per_gpu:
         rate += f" / {deployment.gpus}"
     served = either(f"{counted} > 0" for counted in (*totals, *requests))
-    return f"{rate}\n{_IS_NUMBER}\nand\n(\n{indented(served)}\n)"
+    return f"{rate}\n{IS_NUMBER}\nand\n(\n{indented(served)}\n)"
+
+
+def failed_share(counts: Counts, deployment: Deployment, indicator: Indicator) -> str:
+    """The share of requests that failed, NaN where there were none at all."""
+    errors, requests = (counts.total(family) for family in indicator.families)
+    if deployment.told_by is not None:
+        errors = f"({errors} or 0 * {counts.total(deployment.told_by)})"
+    if deployment.failures.held is Held.NONE:
+        return f"{errors} / ({requests} + {errors})"
+    # Of failed requests that may be in both counters the share is the largest that is possible.
+    return f"clamp_max({errors} / {requests}, 1)"
+
+
+def _error_rate(counts: Counts, deployment: Deployment, indicator: Indicator) -> str:
+    share = f"{failed_share(counts, deployment, indicator)}\n{IS_NUMBER}"
+    if indicator.min_requests <= 1:
+        return share
+    total = " + ".join(
+        counts.total(family)
+        for family in indicator.families
+        if family.role == "requests" or deployment.failures.held is Held.NONE
+    )
+    return f"{share}\nand\n{total} >= {indicator.min_requests}"
 
 
 def _most(counts: Counts, families: Sequence[Family]) -> tuple[str, ...]:

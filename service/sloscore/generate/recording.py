@@ -13,7 +13,7 @@ from sloscore.generate.curves import FORMULAS
 from sloscore.generate.deployment import Deployment, Indicator
 from sloscore.generate.expressions import requests_in, value_of
 from sloscore.generate.rules import Group, Recording
-from sloscore.generate.text import Span, either, indented, plain
+from sloscore.generate.text import Span, either, indented, limit_text
 from sloscore.generate.verdicts import Judged, sli_selector, title_of, value_name
 
 
@@ -121,7 +121,7 @@ def _of_task(deployment: Deployment, slis: list[Judged], window: Span) -> tuple[
 
 def _limit(slo: Slo, unit: str) -> str:
     side, past = ("above", "under") if slo.is_minimum else ("under", "over")
-    text = f"met at and {side} {plain(slo.threshold)} {unit}"
+    text = f"met at and {side} {limit_text(slo.threshold, unit)}"
     if slo.hard_fail:
         text += f", a hard fail from {slo.fail_ratio * 100:.12g}% {past} it"
     return text

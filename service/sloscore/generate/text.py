@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
+from sloscore.core.units import RATIO
+
 _UNITS: Final = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1))
 
 
@@ -47,3 +49,8 @@ def indented(text: str) -> str:
 def either(expressions: Iterable[str]) -> str:
     """What any of the expressions gives; their labels must differ."""
     return "\nor\n".join(expressions)
+
+
+def limit_text(value: float, unit: str) -> str:
+    """A limit with its unit, to its last digit."""
+    return f"{100 * value:.12g}%" if unit == RATIO else f"{plain(value)} {unit}"

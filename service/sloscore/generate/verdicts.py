@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sloscore import conventions as names
 from sloscore.core.penalty import ABSOLUTE_TOLERANCE, RELATIVE_TOLERANCE, Slo
 from sloscore.core.sli import Sli
+from sloscore.core.units import capital
 from sloscore.generate.curves import value_of
 from sloscore.generate.text import plain
 from sloscore.promql_text import matcher
@@ -24,7 +25,7 @@ def value_name(sli: Sli, window: str) -> str:
 
 def title_of(sli: Sli) -> str:
     """The SLI as the beginning of a sentence."""
-    return sli.title[:1].upper() + sli.title[1:]
+    return capital(sli.title)
 
 
 def sli_selector(name: str, task: str, sli: Sli) -> str:

@@ -62,20 +62,27 @@ class Exposition:
 
     def admit(self, request: Request) -> None:
         """Count the time that a request waited, when it is admitted."""
-        self._histogram("queue").observe(request.admitted - request.arrival)
+        if not self._kind.times_queue_at_end:
+            self._histogram("queue").observe(request.queue)
 
     def give_first_token(self, request: Request) -> None:
         """Count the time to first token, when it is sent."""
         self._histogram("ttft").observe(request.ttft)
 
     def finish(self, request: Request) -> None:
-        """Count a request whose last token is sent; tokens count here, not as they are made."""
+        """Count a request that has ended, in failure or not; its tokens count here, not as they are made."""
         self._histogram("latency").observe(request.latency)
-        self._histogram("tpot").observe(request.tpot)
+        if self._kind.times_queue_at_end:
+            self._histogram("queue").observe(request.queue)
+        if not request.failed or self._kind.times_failed_tokens:
+            self._histogram("tpot").observe(request.tpot)
         between_tokens = self._histogram("itl")
         for _ in range(request.output_tokens - 1):
             between_tokens.observe(request.tpot)
-        self._counter("requests").inc()
+        if request.failed:
+            self._counter("errors").inc()
+        if not request.failed or self._kind.counts_failed_requests:
+            self._counter("requests").inc()
         self._counter("tokens_out").inc(request.output_tokens)
         self._counter("tokens_in").inc(request.prompt_tokens)
 
@@ -94,10 +101,14 @@ class Exposition:
         return {"model_name": self._model, **self._kind.labels, **metric.labels}
 
     def _plain(self, wrapper: type[Wrapper], metrics: Mapping[str, Metric]) -> dict[str, Wrapper]:
-        return {
-            role: wrapper(metric.name, _HELP, list(self._labels(metric)), registry=self._registry)
-            for role, metric in metrics.items()
+        # Roles can be parts of one metric, which their labels tell apart.
+        made = {
+            metric.name: wrapper(
+                metric.name, _HELP, list(self._labels(metric)), registry=self._registry
+            )
+            for metric in {metric.name: metric for metric in metrics.values()}.values()
         }
+        return {role: made[metric.name] for role, metric in metrics.items()}
 
     def _histogram(self, role: str) -> Histogram:
         return self._histograms[role].labels(**self._labels(self._kind.histograms[role]))

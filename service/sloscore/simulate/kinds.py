@@ -26,7 +26,10 @@ class Kind:
 
     ``labels`` are on every series besides ``model_name``. ``born_with_zeros`` says that series are
     there before the first request; ``is_single_process`` that ``process_start_time_seconds`` and
-    ``_created`` are; ``negotiates`` that OpenMetrics is answered where it is asked for.
+    ``_created`` are; ``negotiates`` that OpenMetrics is answered where it is asked for. A failed
+    request is one of ``errors``, and ``counts_failed_requests`` says that it is one of ``requests``
+    besides; ``times_failed_tokens`` that it has a TPOT. ``times_queue_at_end`` says that the time in
+    the queue is counted when a request has ended, not when it leaves the queue.
     """
 
     name: str
@@ -37,6 +40,9 @@ class Kind:
     born_with_zeros: bool
     is_single_process: bool
     negotiates: bool
+    counts_failed_requests: bool
+    times_failed_tokens: bool
+    times_queue_at_end: bool
 
 
 def _histograms(server: str, metrics: Mapping[str, Metric]) -> Mapping[str, Metric]:
@@ -63,6 +69,7 @@ _VLLM = Kind(
     ),
     counters={
         "requests": Metric("vllm:request_success", {"finished_reason": "stop"}),
+        "errors": Metric("vllm:request_success", {"finished_reason": "error"}),
         "tokens_out": Metric("vllm:generation_tokens", {}),
         "tokens_in": Metric("vllm:prompt_tokens", {}),
     },
@@ -73,6 +80,9 @@ _VLLM = Kind(
     born_with_zeros=True,
     is_single_process=True,
     negotiates=False,
+    counts_failed_requests=False,
+    times_failed_tokens=True,
+    times_queue_at_end=True,
 )
 _SGLANG = Kind(
     name="sglang",
@@ -89,6 +99,7 @@ _SGLANG = Kind(
     ),
     counters={
         "requests": Metric("sglang:num_requests", _STREAMING),
+        "errors": Metric("sglang:num_aborted_requests", {}),
         "tokens_out": Metric("sglang:generation_tokens", _STREAMING),
         "tokens_in": Metric("sglang:prompt_tokens", _STREAMING),
     },
@@ -99,5 +110,8 @@ _SGLANG = Kind(
     born_with_zeros=False,
     is_single_process=False,
     negotiates=True,
+    counts_failed_requests=True,
+    times_failed_tokens=False,
+    times_queue_at_end=False,
 )
 KINDS: Final[Mapping[str, Kind]] = {kind.name: kind for kind in (_VLLM, _SGLANG)}

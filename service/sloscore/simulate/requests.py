@@ -61,17 +61,22 @@ class Workload:
     """Poisson arrivals at ``rate`` requests/s; means of tokens in prompts and outputs.
 
     ``tail`` is the sigma of the lognormal distribution of output lengths: the larger, the heavier.
+    ``error_share`` of the requests fail, somewhere on the way to their last token.
     """
 
     rate: float = 4.0
     prompt_tokens: float = 512.0
     output_tokens: float = 128.0
     tail: float = 0.7
+    error_share: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request from its arrival to its last token, in seconds since the load began."""
+    """One request from its arrival to its last token, in seconds since the load began.
+
+    One that ``failed`` has as many output tokens as it got before.
+    """
 
     number: int
     prompt_tokens: int
@@ -80,6 +85,12 @@ class Request:
     admitted: float
     first_token: float
     finished: float
+    failed: bool = False
+
+    @property
+    def queue(self) -> float:
+        """Time in the queue."""
+        return self.admitted - self.arrival
 
     @property
     def latency(self) -> float:
@@ -105,6 +116,8 @@ def serve_requests(deployment: Deployment, workload: Workload, seed: int) -> Ite
     """
     kv_tokens = deployment.kv_tokens
     chance = random.Random(seed)  # noqa: S311  a simulation, no secret
+    # Apart from the other, so that failures change nothing of what arrives.
+    failures = random.Random(seed)  # noqa: S311  as above
     running: list[tuple[float, int]] = []
     kv_used = 0
     arrival = admitted = 0.0
@@ -113,6 +126,9 @@ def serve_requests(deployment: Deployment, workload: Workload, seed: int) -> Ite
         arrival += chance.expovariate(workload.rate)
         prompt = _length(chance, workload.prompt_tokens, 0.3)
         output = min(_length(chance, workload.output_tokens, workload.tail), _MAX_OUTPUT_TOKENS)
+        failed = failures.random() < workload.error_share
+        if failed:
+            output = max(1, round(output * failures.random()))
         need = prompt + output
         if need > kv_tokens:
             raise SloscoreError(
@@ -135,7 +151,7 @@ def serve_requests(deployment: Deployment, workload: Workload, seed: int) -> Ite
         finished = first_token + (output - 1) * step * noise
         heapq.heappush(running, (finished, need))
         kv_used += need
-        yield Request(number, prompt, output, arrival, admitted, first_token, finished)
+        yield Request(number, prompt, output, arrival, admitted, first_token, finished, failed)
         number += 1
 
 

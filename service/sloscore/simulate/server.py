@@ -29,11 +29,12 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A scrape: its Unix time, and how many first tokens and finished requests it showed."""
+    """A scrape: its Unix time, and how many requests it showed to have come how far."""
 
     at: float
     first_tokens: int
     finished: int
+    admitted: int = 0
 
 
 class _Event(IntEnum):
@@ -80,6 +81,7 @@ class SimulatedServer:
         self._runner: web.AppRunner | None = None
         self._load: asyncio.Task[None] | None = None
         self._first_tokens = 0
+        self._admitted = 0
         self.log: list[Finished] = []
         self.scrapes: list[Served] = []
 
@@ -149,7 +151,7 @@ class SimulatedServer:
 
     async def _metrics(self, request: web.Request) -> web.Response:
         body, content_type = self._exposition.render(request.headers.get("Accept", ""))
-        self.scrapes.append(Served(time.time(), self._first_tokens, len(self.log)))
+        self.scrapes.append(Served(time.time(), self._first_tokens, len(self.log), self._admitted))
         return web.Response(body=body, headers={"Content-Type": content_type})
 
     async def _play(self, requests: Iterator[Request]) -> None:
@@ -180,6 +182,7 @@ class SimulatedServer:
     def _apply(self, event: _Event, request: Request) -> None:
         if event is _Event.ADMISSION:
             self._exposition.admit(request)
+            self._admitted += 1
         elif event is _Event.FIRST_TOKEN:
             self._exposition.give_first_token(request)
             self._first_tokens += 1
@@ -197,7 +200,8 @@ class SimulatedServer:
                 "latency": request.latency,
                 "ttft": request.ttft,
                 "tpot": request.tpot,
-                "queue": request.admitted - request.arrival,
+                "queue": request.queue,
+                "failed": request.failed,
                 "prompt_tokens": request.prompt_tokens,
                 "output_tokens": request.output_tokens,
             }

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic.functional_validators import model_validator
 
 from sloscore.core.samples import Family, FamilyKind, LabelValues
+from sloscore.core.shares import Held
 
 Role = Literal[
     "latency", "ttft", "tpot", "itl", "queue", "requests", "errors", "tokens_out", "tokens_in"
@@ -70,6 +71,11 @@ class Metric(BaseModel):
     whose labels have, or do not have, one of these values; a label that is not there is empty.
     ``buckets`` are a histogram's bounds as the server comes with them, in its unit, without +Inf.
     ``version`` and ``source`` say where the name is from if not from where its preset is.
+
+    Of ``requests``, ``holds_failed`` says which of the failed ones are in it, too: all, none or
+    some. Unless it is said, that is all where ``errors`` are a part of the same metric, else some.
+    Of ``errors`` that are not exposed before the first, ``zero_with`` is the role whose counter
+    shows that there were none.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -80,6 +86,8 @@ class Metric(BaseModel):
     match: LabelMatch = Field(default_factory=dict)
     unless: LabelMatch = Field(default_factory=dict)
     buckets: Bounds = ()
+    holds_failed: Held | None = Field(default=None, strict=False)
+    zero_with: Role | None = None
     version: str | None = None
     source: str | None = None
     note: str | None = None
@@ -120,6 +128,10 @@ def _roles_fit(metrics: dict[Role, Metric]) -> dict[Role, Metric]:
             kind = FamilyKind.COUNTER if role in _UNITS_OF_ROLE else FamilyKind.HISTOGRAM
             right, wrong = " or ".join(units), f"{metric.kind} in {metric.unit}"
             raise ValueError(f"{role} must be a {kind} in {right}, not a {wrong}")
+        if metric.holds_failed is not None and role != "requests":
+            raise ValueError(f"holds_failed belongs to requests, not to {role}")
+        if metric.zero_with is not None and role != "errors":
+            raise ValueError(f"zero_with belongs to errors, not to {role}")
     return metrics
 
 

@@ -10,6 +10,7 @@ from pydantic.functional_validators import model_validator
 
 from sloscore.core.objective import Signal
 from sloscore.core.samples import Family
+from sloscore.core.shares import Failures, Held
 from sloscore.errors import SpecError
 from sloscore.spec.loader import parse_model
 from sloscore.spec.metric import Metric, MetricName, Metrics, Role
@@ -83,6 +84,16 @@ class Preset(BaseModel):
         latency = self.metrics.get("latency")
         return tuple((name,) for name in latency.names) if latency else ()
 
+    @property
+    def failures(self) -> Failures:
+        """How it counts failed requests."""
+        requests, errors = self.metrics.get("requests"), self.metrics.get("errors")
+        if requests is None or errors is None:
+            return Failures()
+        is_part = requests.names == errors.names and not (requests.match or requests.unless)
+        held = requests.holds_failed or (Held.ALL if is_part else Held.SOME)
+        return Failures(held, errors.zero_with)
+
     def families(self, roles: Iterable[str]) -> tuple[Family, ...]:
         """The families of the roles, in their order; times are scaled to seconds.
 
@@ -154,9 +165,12 @@ def roles_for(task: TaskSpec, preset: Preset) -> tuple[str, ...]:
     requests, and without that by what the SLOs need anyway.
     """
     measured = sorted(task.measured, key=lambda sli: sli.signal)
-    counts = [role for role in _COUNTS_REQUESTS if role in preset.metrics][:1]
+    counts: list[str] = [str(role) for role in _COUNTS_REQUESTS if role in preset.metrics][:1]
     if not counts and any(sli.signal is Signal.REQUEST_THROUGHPUT for sli in measured):
         counts = ["requests"]
+    told = preset.failures.zero_with
+    if told is not None and any(sli.signal is Signal.ERROR_RATE for sli in measured):
+        counts = [*counts, told]
     return tuple(dict.fromkeys((*counts, *(role for sli in measured for role in sli.roles))))
 
 

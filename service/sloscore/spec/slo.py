@@ -23,7 +23,8 @@ _PERCENTILE_LIKE = re.compile(r"p\d.*", re.DOTALL)
 _FLAT, _PERCENTILES, _KINDS = "<flat>", "<percentiles>", "<kinds>"
 # Far past any use; within them no figure that is made of these leaves the range of a float.
 _LEAST, _MOST = 1e-9, 1e9
-_DEFAULT_STATISTIC = {Signal.TTFT: "p90", Signal.TPOT: MEAN}
+_SECTIONS = ("latency", "ttft", "tpot", "queue", "throughput", "error_rate")
+_DEFAULT_STATISTIC = {Signal.TTFT: "p90", Signal.TPOT: MEAN, Signal.QUEUE: "p90"}
 
 
 def _percentile(name: str) -> str:
@@ -57,12 +58,13 @@ def _usable(number: float) -> float:
 
 
 Positive = Annotated[float, Field(gt=0), AfterValidator(_usable)]
+Share = Annotated[float, Field(gt=0, lt=1), AfterValidator(_usable)]
 Percentile = Annotated[str, AfterValidator(_percentile)]
 Statistic = Annotated[str, AfterValidator(_statistic)]
 
 
 class SloTarget(BaseModel):
-    """One limit, in seconds (throughput: tokens/s).
+    """One limit, in the unit of its SLI: seconds, tokens/s, a share.
 
     ``hard_fail`` fails the experiment where the violation reaches ``fail_ratio`` of the threshold.
     ``penalty`` is this limit's own function, in place of the section's.
@@ -84,7 +86,7 @@ class SloTarget(BaseModel):
 class FlatSlo(SloTarget):
     """A limit on one statistic of a signal: a percentile or ``mean``.
 
-    Without ``statistic`` it is p90 of ttft and the mean of tpot.
+    Without ``statistic`` it is p90 of ttft and queue, and the mean of tpot.
     """
 
     statistic: Statistic | None = None
@@ -136,6 +138,21 @@ ThroughputSlo = Annotated[
 ]
 
 
+class ErrorRateTarget(SloTarget):
+    """The largest share of requests that may fail, between 0 and 1."""
+
+    threshold: Share
+
+    @model_validator(mode="after")
+    def _can_fail_hard(self) -> Self:
+        if self.hard_fail and self.threshold * (1 + self.fail_ratio) > 1:
+            raise ValueError(
+                f"can never fail hard: {self.fail_ratio:g} over {self.threshold:g} is a share above 1; "
+                "lower fail_ratio"
+            )
+        return self
+
+
 class ViolationBudgetSpec(BaseModel):
     """How many of a task's experiments may violate a hard SLO: a ``share`` of them, or a ``count``.
 
@@ -158,9 +175,10 @@ class ViolationBudgetSpec(BaseModel):
 
 
 class SloSpec(BaseModel):
-    """All limits of a task; thresholds in seconds, those of throughput minimums.
+    """All limits of a task; thresholds in seconds, but for throughput (minimums) and shares.
 
-    ``throughput`` takes one of output tokens/s, or one of each kind.
+    ``throughput`` takes one of output tokens/s, or one of each kind. ``error_rate`` is the largest
+    share of requests that may fail.
 
     ``min_requests`` is how many requests a window needs before its SLIs are judged; without it
     each statistic's own minimum holds. ``warmup`` (seconds) is cut off from the window's start.
@@ -176,7 +194,9 @@ class SloSpec(BaseModel):
     latency: PercentileSlos = Field(default_factory=dict)
     ttft: SignalSlo | None = None
     tpot: SignalSlo | None = None
+    queue: SignalSlo | None = None
     throughput: ThroughputSlo | None = None
+    error_rate: ErrorRateTarget | None = None
     penalty: Penalty = PenaltyFunction.EXPONENTIAL
     steepness: Positive = DEFAULT_STEEPNESS
     min_requests: int | None = Field(default=None, ge=1)
@@ -190,7 +210,7 @@ class SloSpec(BaseModel):
     @model_validator(mode="after")
     def _holds_a_limit(self) -> Self:
         if not self.limits():
-            raise ValueError("holds no SLO: give at least one of latency, ttft, tpot, throughput")
+            raise ValueError(f"holds no SLO: give at least one of {', '.join(_SECTIONS)}")
         if self.violation_budget and not any(slo.hard_fail for _, slo in self.limits()):
             raise ValueError(
                 "has a violation_budget that nothing can spend: set hard_fail on an SLO, or leave "
@@ -199,7 +219,7 @@ class SloSpec(BaseModel):
         return self
 
     def limits(self) -> tuple[tuple[Sli, Slo], ...]:
-        """Every SLI with its limit: latency by percentile, then ttft, tpot and throughput."""
+        """Every SLI with its limit: latency by percentile, then the other sections."""
         return tuple(
             (sli, target.limit(self._curve(target), is_minimum=sli.signal.rises_to_better))
             for _, sli, target in self._targets()
@@ -214,7 +234,11 @@ class SloSpec(BaseModel):
 
     def _targets(self) -> Iterator[tuple[tuple[str, ...], Sli, SloTarget]]:
         yield from _by_percentile(Signal.LATENCY, self.latency)
-        for signal, section in ((Signal.TTFT, self.ttft), (Signal.TPOT, self.tpot)):
+        for signal, section in (
+            (Signal.TTFT, self.ttft),
+            (Signal.TPOT, self.tpot),
+            (Signal.QUEUE, self.queue),
+        ):
             if isinstance(section, FlatSlo):
                 statistic = section.statistic or _DEFAULT_STATISTIC[signal]
                 yield (signal.value,), Sli(signal.value, signal, statistic), section
@@ -224,6 +248,8 @@ class SloSpec(BaseModel):
             if (found := self._throughput(kind)) is not None:
                 place, target = found
                 yield place, Sli.of_window(signal), target
+        if self.error_rate is not None:
+            yield ("error_rate",), Sli.of_window(Signal.ERROR_RATE), self.error_rate
 
     def _throughput(self, kind: str) -> tuple[tuple[str, ...], SloTarget] | None:
         if isinstance(self.throughput, SloTarget):

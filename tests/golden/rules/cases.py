@@ -18,6 +18,7 @@ CASES: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "batch.yml": ("--window", "10m", "--interval", "1m", "specs/batch.yaml"),
     "batch-assumed.yml": ("--assume-bound", "specs/batch.yaml"),
+    "slis.yml": ("specs/slis.yaml",),
     "first.yml": ("specs/first.json",),
     "odd.yml": ("specs/odd.yaml",),
     "penalties.yml": ("specs/penalties.yaml",),

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sloscore.core.sli import signal_of
+from sloscore.core.units import RATIO
 
 
 def figure(value: float | str | None) -> str:
@@ -27,8 +28,12 @@ def unit_of(sli: Mapping[str, Any]) -> str:
 
 
 def quantity(value: float | str | None, unit: str) -> str:
-    """A number with its unit."""
-    return f"{figure(value)} {unit}".rstrip() if value is not None else figure(value)
+    """A number with its unit; a share is in per cent."""
+    if value is None:
+        return figure(value)
+    if unit == RATIO:
+        return f"{figure(100 * float(value))}%"
+    return f"{figure(value)} {unit}".rstrip()
 
 
 def moment(seconds: float) -> str:

@@ -5,8 +5,9 @@ import { figure } from "./common.js";
 const SVG = "http://www.w3.org/2000/svg";
 const [LEFT, RIGHT, TOP, BOTTOM] = [44, 312, 20, 138];
 
-/** A number with one decimal at least: "6.0 s" is a measure, and "6" could be a count. */
+/** A number with one decimal at least: "6.0 s" is a measure, and "6" could be a count; a share in per cent. */
 export function measure(value, unit) {
+  if (unit === "ratio") return `${figure(100 * value)}%`;
   const text = figure(value);
   return `${/^-?\d+$/.test(text) ? `${text}.0` : text} ${unit}`;
 }

@@ -71,7 +71,7 @@ export function limitsToShow(slo) {
 
 /** A limit as a person calls it. */
 export function nameOf([signal, statistic]) {
-  const name = signal.length <= 4 ? signal.toUpperCase() : signal;
+  const name = signal.length <= 4 ? signal.toUpperCase() : signal.replaceAll("_", " ");
   if (statistic === undefined) return name;
   if (/^p\d/.test(statistic)) return `${statistic.toUpperCase()} of ${name}`;
   return `${name}: ${statistic.replaceAll("_", " ").replace("gpu", "GPU")}`;
