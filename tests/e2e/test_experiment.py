@@ -240,3 +240,18 @@ async def test_a_phone_shows_a_live_one(open_page: Open) -> None:
     await button(page, "Abort…").tap()
     await expect(page.get_by_role("dialog")).to_be_in_viewport()
     assert await page.evaluate("document.scrollingElement.scrollWidth") == 360
+
+
+async def test_a_minimum_has_its_unit_and_nothing_to_distribute(
+    open_page: Open, site: Site
+) -> None:
+    slo = {"throughput": {"threshold": 1e6, "weight": 1.0}}
+    report = await site.run("viewed-rate", [0.3], task="viewed", slo=slo)
+    value = f"{report['slis'][0]['value']:.4g}"
+    page = await open_page("/experiments/viewed-rate")
+    await expect(drawing(page, "throughput")).to_have_accessible_name(
+        re.compile(rf"This experiment: {re.escape(value)}(\.0)? tokens/s, penalty ")
+    )
+    await expect(drawing(page, "throughput")).to_contain_text("tokens/s")
+    await expect(page.locator("#counted figure")).to_contain_text("Latency of 100 requests")
+    await expect(page.locator("#counted svg .threshold")).to_have_count(0)
