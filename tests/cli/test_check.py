@@ -102,7 +102,9 @@ def test_what_is_allowed_but_rarely_meant_is_warned_of(
         "task_name: t\nslo:\n"
         "  latency: {p50: {threshold: 600}, p90: {threshold: 5000, fail_ratio: 20}}\n"
         "  ttft: {threshold: 601, fail_ratio: 5}\n"
-        "  throughput: {threshold: 5000}\n",
+        "  throughput:\n"
+        "    output: {threshold: 5000, hard_fail: true, fail_ratio: 1}\n"
+        "    requests: {threshold: 5, hard_fail: true, fail_ratio: 1.5}\n",
         encoding="utf-8",
     )
     result = run(*options, str(path))
@@ -111,6 +113,10 @@ def test_what_is_allowed_but_rarely_meant_is_warned_of(
         f"{path}: warning: latency_p90: threshold is 5000 s: seconds, not milliseconds?",
         f"{path}: warning: latency_p90: fail_ratio 20 is 2000 %; 0.2 is 20 %",
         f"{path}: warning: ttft: threshold is 601 s: seconds, not milliseconds?",
+        (
+            f"{path}: warning: request_throughput: fail_ratio 1.5 is never reached: "
+            "nothing is more than 100 % under a minimum"
+        ),
     ]
 
 
