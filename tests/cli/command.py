@@ -53,6 +53,10 @@ class Process:
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     async def line(self) -> str:
         """The next line that it prints; empty once it has ended."""
         assert self._process.stdout is not None

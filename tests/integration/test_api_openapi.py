@@ -3,6 +3,8 @@
 import asyncio
 import re
 import socket
+import sqlite3
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -199,6 +201,26 @@ async def run_experiments(read: Reader, selector: Json) -> None:
         await read.post(f"{NOBODY}/{verb}")
 
 
+async def break_store(read: Reader, path: Path) -> None:
+    """Everything that needs the store, once it has lost its table."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("ALTER TABLE experiments RENAME TO lost")
+    await read.post(EXPERIMENTS, {"id": "four", "task": task_of(selector={"a": "b"})})
+    for verb, body in (
+        ("finish", {}),
+        ("abort", {}),
+        ("phases", {"name": "x"}),
+        ("phases/end", {}),
+    ):
+        await read.post(f"{ONE}/{verb}", body)
+    await read.post("/api/v1/rescore", {"task": "chat", "slo": SLOS})
+    for path_of in (EXPERIMENTS, ONE, f"{ONE}/score", f"{ONE}/counts", f"{TASKS}/chat", STATUS,
+                    "/metrics", "/-/ready"):  # fmt: skip
+        await read.get(path_of)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("ALTER TABLE lost RENAME TO experiments")
+
+
 @pytest.mark.prometheus
 async def test_every_documented_answer_is_given_and_fits_its_schema(
     deployments: Deployments, prometheus: PrometheusProcess, tmp_path: Path
@@ -232,6 +254,7 @@ async def test_every_documented_answer_is_given_and_fits_its_schema(
             await read.get(path)
         for path in ("/metrics", "/-/healthy", "/-/ready"):
             await read.get(path)
+        await break_store(read, tmp_path / "sloscore.db")
     async with serving(settings(tmp_path)) as away:
         await Reader(away, read.seen).get("/-/ready")
         await Reader(away, read.seen).post(SCORE, PAST)

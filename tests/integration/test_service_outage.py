@@ -1,5 +1,6 @@
 """A source that goes away, stalls, or refuses: what is told meanwhile, and what is counted later."""
 
+import contextlib
 import os
 import signal
 import statistics
@@ -11,6 +12,8 @@ import pytest
 from prometheus_client import CollectorRegistry, Histogram, start_http_server
 from prometheus_client.parser import text_string_to_metric_families
 from tests.conftest import SCRAPE_INTERVAL
+from tests.integration.bad_disk import no_room
+from tests.integration.processes import kill, started
 from tests.integration.service import (
     Api,
     Deployments,
@@ -232,3 +235,33 @@ async def test_what_prometheus_refuses_is_told_in_its_own_words(
     assert (answer.status, answer.type) == (502, "application/problem+json")
     assert f"Prometheus at {source.url} answered HTTP 422" in answer.json["detail"]
     assert words in answer.json["detail"]
+
+
+async def test_a_score_that_finds_no_room_on_the_disk_is_stored_once_there_is_some(
+    own: Deployments, source: Source, tmp_path: Path
+) -> None:
+    source.flags = ()
+    source.restart()
+    full = contextlib.ExitStack()
+    async with started(tmp_path, source.url) as (process, api):
+        await api.register("one", task_of(), selector={"instance": own.quick.address})
+        await api.score_until("one", has_requests(10))
+        # The score cannot come before the disk is full.
+        source.signal(signal.SIGSTOP)
+        try:
+            assert (await api.finish("one")).json["state"] == "settling"
+            full.enter_context(no_room(process.pid))
+        finally:
+            source.signal(signal.SIGCONT)
+        with full:
+            failed = "sloscore_evaluation_errors_total"
+            await until(lambda: gauges(api, kind="store"), lambda found: found.get(failed, 0) >= 2)
+            assert (await api.score("one"))["status"] == "RUNNING"
+            assert (await api.show("one"))["state"] == "settling"
+            assert "cannot be written" in (await api.get("/-/ready")).json["detail"]
+        final = await api.final("one")
+        assert (await api.get("/-/ready")).status == 200
+        await kill(process)
+    assert final["window"]["requests"] > 0
+    async with started(tmp_path, source.url) as (_, api):
+        assert await api.score("one") == final

@@ -61,7 +61,7 @@ _OPERATIONS = (
     _Operation(
         "post", _EXPERIMENTS, "registerExperiment", "Register an experiment as its load starts",
         ExperimentDocument, Registration, statuses=(200, 201),
-        problems=(400, 401, 403, 409, 413, 415, 422, 429), protected=True,
+        problems=(400, 401, 403, 409, 413, 415, 422, 429, 503), protected=True,
     ),
     _Operation(
         "get", _EXPERIMENTS, "listExperiments", "Experiments, newest first", ExperimentPage,
@@ -71,33 +71,33 @@ _OPERATIONS = (
             _query("limit", "How many", type="integer", minimum=1, maximum=1000, default=100),
             _query("cursor", "next_cursor of the page before", type="string"),
         ),
-        problems=(422,),
+        problems=(422, 503),
     ),
     _Operation(
         "get", _EXPERIMENTS + "/{id}", "showExperiment", "One experiment", ExperimentDocument,
-        parameters=(_ID,), problems=(404, 422),
+        parameters=(_ID,), problems=(404, 422, 503),
     ),
     _Operation(
         "post", _EXPERIMENTS + "/{id}/finish", "finishExperiment", "Say that the load has ended",
         ExperimentDocument, Finish, body_required=False, parameters=(_ID,),
-        problems=(400, 401, 403, 404, 409, 413, 415, 422), protected=True,
+        problems=(400, 401, 403, 404, 409, 413, 415, 422, 503), protected=True,
     ),
     _Operation(
         "post", _EXPERIMENTS + "/{id}/abort", "abortExperiment", "Call an experiment off",
         ExperimentDocument, Abort, body_required=False, parameters=(_ID,),
-        problems=(400, 401, 403, 404, 409, 413, 415, 422), protected=True,
+        problems=(400, 401, 403, 404, 409, 413, 415, 422, 503), protected=True,
     ),
     _Operation(
         "post", _EXPERIMENTS + "/{id}/phases", "startPhase",
         "Say that a phase of the load begins, which ends the one before",
         ExperimentDocument, PhaseStart, parameters=(_ID,),
-        problems=(400, 401, 403, 404, 409, 413, 415, 422, 429), protected=True,
+        problems=(400, 401, 403, 404, 409, 413, 415, 422, 429, 503), protected=True,
     ),
     _Operation(
         "post", _EXPERIMENTS + "/{id}/phases/end", "endPhase",
         "Say that a phase of the load has ended", ExperimentDocument, PhaseEnd,
         body_required=False, parameters=(_ID,),
-        problems=(400, 401, 403, 404, 409, 413, 415, 422), protected=True,
+        problems=(400, 401, 403, 404, 409, 413, 415, 422, 503), protected=True,
     ),
     _Operation(
         "get", _EXPERIMENTS + "/{id}/score", "scoreExperiment",
@@ -105,12 +105,12 @@ _OPERATIONS = (
         parameters=(
             _ID, _query("wait", "Seconds to wait for the end", type="number", minimum=0, default=0)
         ),
-        problems=(404, 422, 429),
+        problems=(404, 422, 429, 503),
     ),
     _Operation(
         "get", _EXPERIMENTS + "/{id}/counts", "countExperiment",
         "What was counted in the window so far, or in all of it", Counts,
-        parameters=(_ID,), problems=(404, 422),
+        parameters=(_ID,), problems=(404, 422, 503),
     ),
     _Operation(
         "post", "/api/v1/score", "score", "Score numbers, or a past window of a deployment",
@@ -131,17 +131,19 @@ _OPERATIONS = (
     _Operation(
         "post", "/api/v1/rescore", "rescoreTask",
         "The experiments of a task under other SLOs, which changes none of them",
-        TaskRescore, RescoreRequest, problems=(400, 404, 413, 415, 422),
+        TaskRescore, RescoreRequest, problems=(400, 404, 413, 415, 422, 503),
     ),
     _Operation(
         "get", "/api/v1/tasks/{task}", "showTask", "Ranking and violation budget of a task",
-        TaskDocument, parameters=(_TASK,), problems=(404, 422),
+        TaskDocument, parameters=(_TASK,), problems=(404, 422, 503),
     ),
     _Operation(
         "get", "/api/v1/status", "showStatus", "Sources, errors, settings and what is followed",
-        StatusDocument, problems=(422,),
+        StatusDocument, problems=(422, 503),
     ),
-    _Operation("get", "/metrics", "metrics", "Gauges for Prometheus", "text/plain"),
+    _Operation(
+        "get", "/metrics", "metrics", "Gauges for Prometheus", "text/plain", problems=(503,)
+    ),
     _Operation("get", "/-/healthy", "healthy", "The process answers", "text/plain"),
     _Operation(
         "get", "/-/ready", "ready", "The metric source and the store answer", "text/plain",

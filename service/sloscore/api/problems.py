@@ -13,6 +13,7 @@ from sloscore.errors import (
     SloscoreError,
     SourceError,
     SpecError,
+    StoreError,
 )
 from sloscore.spec.document import pointer
 from sloscore.wire import FieldProblem, Problem
@@ -26,6 +27,7 @@ _STATUS = {
     ExperimentNotFoundError: 404,
     LimitError: 429,
     SourceError: 502,
+    StoreError: 503,
 }
 _TIMEOUT_KIND = "timeout"
 

@@ -52,7 +52,7 @@ async def healthy(_: web.Request) -> web.Response:
 async def ready(request: web.Request) -> web.Response:
     """GET /-/ready: the store and the metric source answer."""
     context = request.app[CONTEXT]
-    await context.store.count_by_state()
+    await context.store.check()
     try:
         await context.source.check()
     except SourceError as error:

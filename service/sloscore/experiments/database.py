@@ -25,6 +25,7 @@ class Database:
         self._place = place
         # In one process writers queue here, in order, and not at the database's busy timeout.
         self._write_lock = asyncio.Lock()
+        self.last_write_failed = False
 
     @classmethod
     async def open(cls, path_or_url: str | Path) -> Self:
@@ -85,7 +86,9 @@ class Database:
             async with self._write_lock, self._writer.begin() as connection:
                 yield connection
         except SQLAlchemyError as error:
+            self.last_write_failed = True
             raise self._failure("written", error) from error
+        self.last_write_failed = False
 
     def _failure(self, verb: str, error: SQLAlchemyError) -> StoreError:
         cause = error.orig if isinstance(error, DBAPIError) else error

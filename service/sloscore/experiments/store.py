@@ -27,6 +27,7 @@ from sloscore.experiments.model import (
     Phase,
     State,
     TaskTally,
+    new_experiment,
 )
 from sloscore.experiments.paging import Page, decode_cursor, encode_cursor
 from sloscore.experiments.phases import ended_phases
@@ -47,9 +48,16 @@ from sloscore.experiments.schema import (
 )
 from sloscore.experiments.tallies import read_tallies
 
+
+def _row_of(experiment: Experiment) -> dict[str, object]:
+    return {name: getattr(experiment, name) for name in FIELDS}
+
+
 # The class has a method of this name.
 _Experiments: TypeAlias = list[Experiment]
 _ROWS_AT_ONCE = 100
+# No registration has this id. It is as large as a small one, and in every index.
+_TRIAL = _row_of(new_experiment("", "", {"": "x" * 4096}, "", "", 0.0, 0.0))
 _NEWEST_FIRST = (experiments.c.created_at.desc(), experiments.c.id)
 
 
@@ -83,6 +91,15 @@ class ExperimentStore:
         """Close every connection; the store cannot be used afterwards."""
         await self._database.close()
 
+    async def check(self) -> None:
+        """Raise StoreError when experiments cannot be read, or still not be written."""
+        await self.count_by_state()
+        if self._database.last_write_failed:
+            # In one transaction, so that nobody ever sees it.
+            async with self._database.writing() as connection:
+                await connection.execute(experiments.insert().values(_TRIAL))
+                await connection.execute(experiments.delete().where(experiments.c.id == ""))
+
     async def register(
         self, experiment: Experiment, max_live: int | None = None
     ) -> tuple[Experiment, bool]:
@@ -112,8 +129,7 @@ class ExperimentStore:
                         f"{live} experiments are live and at most {max_live} may be; finish or "
                         "abort one first"
                     )
-            row = {name: getattr(experiment, name) for name in FIELDS}
-            await connection.execute(experiments.insert().values(row))
+            await connection.execute(experiments.insert().values(_row_of(experiment)))
         return experiment, True
 
     async def get(self, experiment_id: str) -> Experiment:
