@@ -14,6 +14,7 @@ _COMMANDS = {
     "backtest": "Score many past windows of a deployment.",
     "buckets": "Say which bucket bounds a task needs, and print the server's option.",
     "check": "Validate task files.",
+    "db": "Check, back up and upgrade the store of a service.",
     "demo": "See it at work: simulated servers, a real Prometheus, three scored experiments.",
     "doctor": "Examine a set-up before anyone relies on it.",
     "rules": "Write SLOs as rules that Prometheus evaluates without the service.",

@@ -209,6 +209,15 @@ def refuse_foreign(tables: Collection[str]) -> None:
         )
 
 
+def refuse_newer(version: int) -> None:
+    """Raise StoreError when this is no schema version that this release knows."""
+    if version > len(MIGRATIONS):
+        raise StoreError(
+            f"the database has schema version {version} and this sloscore knows versions up to "
+            f"{len(MIGRATIONS)}; run the newer sloscore that wrote it, or give another database"
+        )
+
+
 def current_version(connection: Connection) -> int:
     """Return the schema version of the database, 0 when it is empty.
 
@@ -228,11 +237,7 @@ def migrate_one_step(connection: Connection) -> bool:
     Raises StoreError when a newer sloscore wrote the database, or something else did.
     """
     version = current_version(connection)
-    if version > len(MIGRATIONS):
-        raise StoreError(
-            f"the database has schema version {version} and this sloscore knows versions up to "
-            f"{len(MIGRATIONS)}; run the newer sloscore that wrote it, or give another database"
-        )
+    refuse_newer(version)
     if version == len(MIGRATIONS):
         return False
     for statement in MIGRATIONS[version]:
