@@ -28,6 +28,7 @@ async def axe() -> str:
         "/experiments/exp-live",
         "/new",
         "/status",
+        "/what-if?task=chat",
     ],
 )
 async def test_nothing_is_in_the_way_of_anybody(open_page: Open, axe: str, path: str) -> None:

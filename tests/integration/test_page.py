@@ -75,7 +75,7 @@ async def test_a_source_that_fails_is_told(tmp_path: Path) -> None:
     assert page.rows["one"]["Score"] == "no data"
 
 
-@pytest.mark.parametrize("path", ["/", "/new", "/status", "/experiments/one"])
+@pytest.mark.parametrize("path", ["/", "/new", "/status", "/what-if", "/experiments/one"])
 async def test_a_page_loads_nothing_from_elsewhere_and_its_links_answer(
     tmp_path: Path, path: str
 ) -> None:

@@ -28,7 +28,7 @@ _COLUMNS: Final = (
     (None, "Rank", "", ""),
 )
 # More would be no list that anybody reads.
-_MAX_TASKS: Final = 500
+MAX_TASKS: Final = 500
 
 
 async def show(request: web.Request) -> web.Response:
@@ -36,7 +36,7 @@ async def show(request: web.Request) -> web.Response:
     query = read_query(request)
     context = request.app[CONTEXT]
     listed, query = await _read(context, query)
-    tasks = list(await context.store.tasks())[:_MAX_TASKS]
+    tasks = list(await context.store.tasks())[:MAX_TASKS]
     if query.task is not None and query.task not in tasks:
         tasks.append(query.task)
     return show_page(

@@ -11,7 +11,12 @@ from sloscore.api.page.cached import send_if_changed
 from sloscore.api.page.figures import figure, moment
 from sloscore.wire import Problem, format_time
 
-NAVIGATION: Final = (("", "Experiments"), ("new", "New task"), ("status", "Status"))
+NAVIGATION: Final = (
+    ("", "Experiments"),
+    ("what-if", "What if"),
+    ("new", "New task"),
+    ("status", "Status"),
+)
 """The pages that every page links to, by their path below the service's root."""
 
 _POLICY: Final = (
