@@ -39,7 +39,7 @@ DOCUMENT = openapi_document()
 # The document itself, and what browsers get.
 BESIDE = {("get", path) for path in (
     "/openapi.json", "/", "/experiments/{id}", "/experiments.csv", "/experiments.json", "/new", "/status", "/what-if",
-    "/what-if",     "/static/{file}", "/runbooks/{page}",
+    "/static/{file}", "/runbooks/{page}",
 )}  # fmt: skip
 ONE, TWO, NOBODY = (f"{EXPERIMENTS}/{name}" for name in ("one", "two", "nobody"))
 SCORE, TASKS, STATUS = "/api/v1/score", "/api/v1/tasks", "/api/v1/status"
