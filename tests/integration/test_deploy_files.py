@@ -30,9 +30,10 @@ COUNTERS = {
 }
 HISTOGRAMS = {names.EVALUATION_DURATION, names.SOURCE_QUERY_DURATION}
 METRICS = {
-    value
+    value.format(unit=unit)
     for name, value in vars(names).items()
     if isinstance(value, str) and value.startswith(f"{names.PREFIX}_") and name.isupper()
+    for unit in names.UNIT_NAMES.values()
 }
 EXPORTED = (
     (METRICS - COUNTERS - HISTOGRAMS)
