@@ -50,6 +50,29 @@ def test_it_shows_each_limit_and_the_option_to_paste() -> None:
     assert all(len(line) <= 100 for line in lines if line != option)
 
 
+def test_the_limits_of_a_goodput_are_advised_as_bounds(tmp_path: Path) -> None:
+    path = tmp_path / "task.yaml"
+    path.write_text(
+        "task_name: t\nserver: vllm\nslo:\n"
+        "  goodput: {within: {latency: 10, ttft: 0.7}, threshold: 0.9}\n",
+        encoding="utf-8",
+    )
+    lines = sloscore("buckets", str(path)).out.splitlines()
+    assert lines[:7] == [
+        f"{path}: vllm, 1 of 2 limits lack a bucket bound",
+        "",
+        "SLI                       LIMIT  VALUE  STOCK BUCKET",
+        "latency of goodput_share  limit  10     a bound",
+        "ttft of goodput_share     limit  0.7    inside (0.5, 0.75]",
+        "",
+        "Requests whose ttft lies in the bucket around 0.7 count as past it, so goodput_share is told lower",
+    ]
+    (option,) = [line for line in lines if line.startswith("--")]
+    assert 0.7 in json.loads(shlex.split(option)[1])["time_to_first_token"]
+    (found,) = [one for one in document(str(path))["limits"] if one["signal"] == "ttft"]
+    assert (found["sli"], found["limit"], found["bound"]) == ("goodput_share", "limit", 0.7)
+
+
 def test_sglang_s_option_is_one_that_its_own_kind_of_parser_takes() -> None:
     lines = sloscore("buckets", PUBLISHED).out.splitlines()
     (line,) = [text for text in lines if text.startswith("--bucket-")]
@@ -69,6 +92,7 @@ def test_json_holds_limits_metrics_and_option() -> None:
     assert [one for one in found["limits"] if one["sli"] == "latency_p90"] == [
         {
             "sli": "latency_p90",
+            "signal": "latency",
             "limit": "threshold",
             "value": 5.0,
             "bound": 5.0,
@@ -77,6 +101,7 @@ def test_json_holds_limits_metrics_and_option() -> None:
         },
         {
             "sli": "latency_p90",
+            "signal": "latency",
             "limit": "hard limit",
             "value": 6.0,
             "bound": 6.0,

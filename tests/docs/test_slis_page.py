@@ -15,7 +15,7 @@ from sloscore.spec.slo import SloSpec
 
 PAGE = "docs/slis.md"
 ROWS = table(PAGE, "slis")
-LIMIT = "{threshold: 0.5}"
+LIMIT = "threshold: 0.5"
 
 
 def quoted(cell: str) -> list[str]:
@@ -26,7 +26,8 @@ def quoted(cell: str) -> list[str]:
 def test_a_section_gives_the_sli_of_its_row(row: dict[str, str]) -> None:
     names, sections = quoted(row["id"]), quoted(row["in the `slo` section"])
     for name, section in zip(names * (len(sections) // len(names)), sections, strict=True):
-        spec = validate(SloSpec, yaml.safe_load(section.replace("...", LIMIT)))
+        text = section.replace(", ...}", f", {LIMIT}}}").replace("...", f"{{{LIMIT}}}")
+        spec = validate(SloSpec, yaml.safe_load(text))
         ((sli, slo),) = spec.limits()
         assert sli.id == name
         assert sli.signal.unit == row["unit"]
@@ -50,6 +51,7 @@ def test_the_examples_are_valid() -> None:
     assert [[sli.id for sli, _ in spec.limits()] for spec in specs] == [
         ["throughput", "total_throughput_per_gpu", "request_throughput"],
         ["error_rate"],
+        ["goodput_share"],
     ]
 
 

@@ -19,7 +19,7 @@ from sloscore.core.shares import Held
 LATENCY, FIRST = "lab_latency_seconds", "lab_first_milliseconds"
 TOKENS, PROMPTS = "lab_tokens_total", "lab_prompts_total"
 REQUESTS, ERRORS = "lab_requests_total", "lab_errors_total"
-METRICS = {
+METRICS: dict[str, dict[str, object]] = {
     "latency": {"names": ["lab:latency_seconds", LATENCY], "unit": "s"},
     "ttft": {"names": [FIRST], "unit": "ms"},
     # The mean of the same histogram, as another signal.
@@ -95,11 +95,22 @@ class Case:
         return f"{self.name}\u2028\n"
 
     def write(self, place: Path) -> Path:
-        requests = {"names": [REQUESTS], "unit": "requests", "holds_failed": self.held.value}
+        metrics = {
+            **METRICS,
+            "requests": {
+                "names": [REQUESTS],
+                "unit": "requests",
+                "holds_failed": self.held.value,
+            },
+        }
+        for role, counted in (("latency", self.latency), ("ttft", self.first)):
+            if counted is not None:
+                bounds = [bound for bound in counted.bounds if 0 < bound < INF]
+                metrics[role] = {**METRICS[role], "buckets": bounds}
         task = {
             "task_name": self.name,
             "optimization": {"objective": "maximize_throughput"},
-            "metrics": {**METRICS, "requests": requests},
+            "metrics": metrics,
             "selector": {"case": self.label, "job": "lab"},
             "slo": self.slo,
             "gpus": GPUS,
@@ -248,8 +259,10 @@ def _random_case(chance: random.Random, number: int) -> Case:
     first_values = first.as_histogram(0.001)
     waited = first_values.quantile(0.5)
     queue = 1.0 if isinstance(waited, NoData) or waited.value == 0 else waited.value
+    goodput = _goodput(chance, latency, first, requests)
     section = {
         **slo,
+        **({"goodput": goodput} if goodput else {}),
         "queue": {"p50": _target(chance, queue)},
         "error_rate": {**_target(chance, share), "hard_fail": False},
         "throughput": throughput,
@@ -259,6 +272,21 @@ def _random_case(chance: random.Random, number: int) -> Case:
     slo["tpot"]["penalty"] = PENALTIES[(number + 2) % len(PENALTIES)]
     held = chance.choice(list(Held))
     return Case(f"random-{number}", section, latency, first, tokens, failed, held)
+
+
+def _goodput(
+    chance: random.Random, latency: Counted, first: Counted, requests: int
+) -> dict[str, object] | None:
+    """A goodput within bounds of both histograms; which share it has is up to chance."""
+    within = {}
+    for signal, counted, scale in (("latency", latency, 1.0), ("ttft", first, 0.001)):
+        bounds = [bound for bound in counted.bounds if 0 < bound < INF]
+        bound = chance.choice(bounds[len(bounds) // 2 :])
+        # 9 ms are 0.009 s.
+        within[signal] = bound if scale == 1 else float(f"{bound * scale:.15g}")
+    if chance.random() < 0.5:
+        return {**_target(chance, 0.6), "within": within, "measure": "share"}
+    return {**_target(chance, 0.6 * requests / 300), "within": within, "measure": "rate"}
 
 
 def _target(chance: random.Random, around: float) -> dict[str, object]:

@@ -27,6 +27,7 @@ from tests.integration.rules_lab import (
 from sloscore import conventions as names
 from sloscore.cli.main import cli
 from sloscore.core.curve import PenaltyFunction
+from sloscore.core.goodput import good_requests
 from sloscore.core.histogram import Histogram
 from sloscore.core.judge import SliResult, judge
 from sloscore.core.nodata import NoData
@@ -175,18 +176,10 @@ def _estimate(
     seen: dict[str, Histogram | None],
     counters: dict[str, float | None],
 ) -> Estimate | NoData:
-    if sli.statistic == SHARE:
-        requests = counters["requests"]
-        if requests is None:
-            return NoData("nothing")
-        return failed_share(counters["errors"] or 0.0, requests, case.held, 0.95)
-    if sli.statistic == RATE:
-        requests = seen["latency"].count if seen["latency"] else 0.0
-        counted = [counters[role] for role in sli.roles] or [requests]
-        total = sum(one or 0.0 for one in counted)
-        if None in counted or total == requests == 0:
-            return NoData("nothing")
-        return Estimate.exact(total / SECONDS / (GPUS if sli.signal.is_per_gpu else 1))
+    if sli.within:
+        return _goodput(sli, seen)
+    if sli.statistic in {RATE, SHARE}:
+        return _of_counters(sli, case, seen, counters)
     histogram = seen[sli.signal.value]
     needed = minimum_requests(sli.statistic) if slo.min_requests is None else slo.min_requests
     if histogram is None or histogram.count < needed:
@@ -194,11 +187,45 @@ def _estimate(
     return histogram.mean() if sli.quantile is None else histogram.quantile(sli.quantile)
 
 
+def _of_counters(
+    sli: Sli, case: Case, seen: dict[str, Histogram | None], counters: dict[str, float | None]
+) -> Estimate | NoData:
+    if sli.statistic == SHARE:
+        asked = counters["requests"]
+        if asked is None:
+            return NoData("nothing")
+        return failed_share(counters["errors"] or 0.0, asked, case.held, 0.95)
+    requests = seen["latency"].count if seen["latency"] else 0.0
+    counted = [counters[role] for role in sli.roles] or [requests]
+    total = sum(one or 0.0 for one in counted)
+    if None in counted or total == requests == 0:
+        return NoData("nothing")
+    return Estimate.exact(total / SECONDS / (GPUS if sli.signal.is_per_gpu else 1))
+
+
+def _goodput(sli: Sli, seen: dict[str, Histogram | None]) -> Estimate | NoData:
+    within = []
+    for signal, limit in sli.within:
+        histogram = seen[signal]
+        if histogram is None:
+            return NoData("nothing")
+        within.append((signal, limit, histogram))
+    requests = seen["latency"].count if seen["latency"] else 0.0
+    if not requests > 0 or (sli.statistic == SHARE and requests < 1):
+        return NoData("nothing")
+    least, _ = good_requests(requests, within)
+    return Estimate.exact(least / (SECONDS if sli.statistic == RATE else requests))
+
+
 def same(ours: float | None, theirs: float | None, least: float = 0.0) -> bool:
-    """Equal to 1e-9, or to ``least`` next to 0."""
+    """Equal to 1e-9, or to ``least`` next to 0.
+
+    A penalty of exp(x) magnifies what values differ by x times.
+    """
     if ours is None or theirs is None:
         return ours is theirs
-    return math.isclose(ours, theirs, rel_tol=1e-9, abs_tol=least)
+    exponent = math.log(max(abs(theirs), 1.0)) if math.isfinite(theirs) else 0.0
+    return math.isclose(ours, theirs, rel_tol=max(1e-9, 1e-11 * exponent), abs_tol=least)
 
 
 def test_values_are_those_of_the_scoring_and_missing_where_it_has_none(

@@ -3,7 +3,7 @@
 import asyncio
 import math
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from itertools import islice
 
 import pytest
@@ -16,7 +16,7 @@ from sloscore.simulate.prometheus import PrometheusProcess
 from sloscore.simulate.requests import Deployment, Request, Workload, serve_requests
 from sloscore.simulate.server import Served, SimulatedServer
 from sloscore.sources.prometheus import PrometheusSource
-from sloscore.wire import Registration, SliReport, WindowReport
+from sloscore.wire import Registration, Report
 
 pytestmark = pytest.mark.prometheus
 
@@ -27,6 +27,8 @@ SEED = 5
 DEPLOYMENT = Deployment(max_num_seqs=4)
 WORKLOAD = Workload(rate=6.0, output_tokens=48.0, error_share=0.1)
 FAILING = 0.08
+# Bounds of both servers, and what is a bound of neither.
+WITHIN = {"latency": 2.0, "ttft": 0.7, "tpot": 0.025}
 SLO = {
     "queue": {f"p{q}": {"threshold": 1.0} for q in (10, 50, 90)},
     "throughput": {
@@ -34,6 +36,7 @@ SLO = {
         for kind in ("output", "output_per_gpu", "total", "total_per_gpu", "requests")
     },
     "error_rate": {"threshold": FAILING},
+    "goodput": {"within": WITHIN, "threshold": 0.5},
 }
 
 
@@ -43,14 +46,15 @@ class Measured:
     def __init__(
         self,
         kind: str,
-        slis: Sequence[SliReport],
-        window: WindowReport,
+        report: Report,
         before: Served,
         after: Served,
     ) -> None:
         self.kind = kind
-        self.slis = {sli.sli: sli for sli in slis}
-        self.window = window
+        self.base = report.base_score
+        assert report.window is not None
+        self.slis = {sli.sli: sli for sli in report.slis}
+        self.window = report.window
         # Not all are in the log: the same seed makes the same requests.
         made = list(islice(serve_requests(DEPLOYMENT, WORKLOAD, SEED), after.admitted + 100))
         self.finished = _between(made, "finished", before.finished, after.finished)
@@ -80,7 +84,13 @@ async def source(prometheus: PrometheusProcess) -> AsyncIterator[PrometheusSourc
 
 
 def plan(kind: str, address: str) -> Plan:
-    task = {"task_name": "truth", "server": kind, "slo": SLO, "gpus": GPUS}
+    task = {
+        "task_name": "truth",
+        "server": kind,
+        "slo": SLO,
+        "gpus": GPUS,
+        "optimization": {"objective": "maximize_goodput"},
+    }
     document = {"id": "truth", "task": task, "selector": {"instance": address}}
     return plan_registration(Registration.model_validate(document))
 
@@ -114,9 +124,8 @@ async def measured(
         report = report_window(asked, window.counts(), (start, end), now=time.time())
         await server.stop_load()
         prometheus.remove_targets([server.address])
-    assert report.window is not None
     assert all(sli.value is not None for sli in report.slis), report
-    return Measured(kind, report.slis, report.window, before, after)
+    return Measured(kind, report, before, after)
 
 
 async def test_slis_are_those_of_the_log(measured: Measured) -> None:
@@ -159,3 +168,19 @@ async def test_slis_are_those_of_the_log(measured: Measured) -> None:
         assert found.lower is not None
         assert found.upper is not None
         assert found.lower <= truth <= found.upper
+
+    good = sum(
+        request.latency <= WITHIN["latency"]
+        and request.ttft <= WITHIN["ttft"]
+        and request.tpot <= WITHIN["tpot"]
+        # SGLang has no TPOT of a request that failed.
+        and (measured.kind == "vllm" or not request.failed)
+        for request in requests
+    )
+    assert 0 < good < len(requests)
+    share = measured.slis["goodput_share"]
+    assert share.value == share.lower
+    assert share.upper is not None
+    assert share.lower is not None
+    assert 0 < share.lower <= good / len(requests) <= share.upper < 1
+    assert measured.base == pytest.approx(share.lower * len(requests) / longer, rel=1e-3)

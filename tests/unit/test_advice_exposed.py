@@ -156,3 +156,23 @@ def test_a_server_that_should_show_its_failures_and_does_not_is_warned_of(has_pa
         assert finding.found == (
             "vllm:request_success_total is exposed, but not its part with finished_reason=error."
         )
+
+
+GOODPUT = {"goodput": {"within": {"latency": 2.0}, "threshold": 0.9}}
+
+
+@pytest.mark.parametrize(
+    ("bounds", "severity"),
+    [((1.0, 2.0), Severity.OK), ((1.0, 5.0), Severity.WARNING), ((0.5, 1.0), Severity.WARNING)],
+)
+def test_a_limit_of_a_goodput_should_be_a_bound_of_its_signal(
+    bounds: Sequence[float], severity: Severity
+) -> None:
+    (finding,) = check_limits(facts_of(sample(A, bounds=bounds), slo=GOODPUT))
+    assert finding.severity is severity
+    if severity is Severity.WARNING:
+        assert finding.found.startswith(
+            "The limit of 2 s of latency of goodput_share lies inside the bucket ("
+        )
+        assert finding.means.startswith("Requests in that bucket count as past the limit")
+        assert finding.mend.startswith("Give latency a bucket bound at 2")

@@ -198,6 +198,7 @@ def test_objectives_name_their_signal_and_direction() -> None:
         "maximize_total_throughput": ("total_throughput", "maximize"),
         "maximize_total_throughput_per_gpu": ("total_throughput_per_gpu", "maximize"),
         "maximize_request_throughput": ("request_throughput", "maximize"),
+        "maximize_goodput": ("goodput", "maximize"),
     }
 
 

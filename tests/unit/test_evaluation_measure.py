@@ -277,4 +277,39 @@ def test_an_error_rate_of_fewer_requests_than_are_asked_is_no_data() -> None:
     rate = measure(
         Sli.of_window(Signal.ERROR_RATE), counts, SPAN, setup=Setup(failures=LATER), min_requests=10
     )
-    assert rate == NoData("9 requests are too few for a share, of which 10 are asked")
+    assert rate == NoData("9 requests are too few for error_rate, of 10 that are asked")
+
+
+GOOD = ((Signal.LATENCY, 2.0), (Signal.TTFT, 1.5))
+OF_100 = {
+    "latency": Histogram((1.0, 2.0, INF), (40, 90, 100), 0.0),
+    "ttft": Histogram((1.0, 2.0, INF), (95, 99, 100), 0.0),
+}
+
+
+def test_the_share_of_good_requests_is_the_least_that_can_be() -> None:
+    found = measure(Sli.of_window(Signal.GOODPUT_SHARE, GOOD), window(OF_100), SPAN)
+    assert isinstance(found, Estimate)
+    assert (found.lower, found.value, found.upper) == (0.85, 0.85, 0.9)
+    assert found.requests == 100
+    assert found.sampled is not None
+    # Of 100 requests 85 or 90 are good: R's binom.test gives 0.7647 and 0.9510 as the outer ends.
+    assert found.sampled == pytest.approx((0.7647, 0.9510), abs=1e-4)
+
+
+def test_the_rate_of_good_requests_is_over_the_longer_of_both_times() -> None:
+    found = measure(Sli.of_window(Signal.GOODPUT, GOOD), window(OF_100), SPAN)
+    assert isinstance(found, Estimate)
+    assert (found.lower, found.value, found.upper) == (85 / 75, 85 / 75, 90 / 60)
+
+
+@pytest.mark.parametrize("signal", [Signal.GOODPUT, Signal.GOODPUT_SHARE])
+def test_goodput_needs_requests_and_a_histogram_of_each_limit(signal: Signal) -> None:
+    sli = Sli.of_window(signal, GOOD)
+    assert measure(sli, window({"latency": histogram(9)}), SPAN) == NoData(
+        "the server exposed no histogram of ttft in the window"
+    )
+    nothing = {"latency": histogram(0), "ttft": histogram(3)}
+    assert measure(sli, window(nothing), SPAN) == NO_REQUESTS
+    few = measure(sli, window(OF_100), SPAN, min_requests=101)
+    assert few == NoData(f"100 requests are too few for {signal}, of 101 that are asked")

@@ -344,3 +344,27 @@ def test_an_uncertain_rate_says_what_would_make_it_certain() -> None:
         "lies inside that interval: the ends of the window lie between scrapes; scrape more often, "
         "or measure for longer."
     )
+
+
+def test_a_goodput_says_what_was_surely_good_and_what_would_tell_more() -> None:
+    goodput = {"within": {"latency": 2.0, "ttft": 1.5}, "threshold": 0.87, "weight": 2.0}
+    counted = WindowCounts(
+        {
+            "latency": Histogram((1.0, 2.0, math.inf), (400, 900, 1000), 900.0),
+            "ttft": Histogram((1.0, 2.0, math.inf), (950, 990, 1000), 500.0),
+        },
+        {}, START, END, 0.0, 0.0, 1, 0, 15.0,
+    )  # fmt: skip
+    report = ended(plan("maximize_goodput", goodput=goodput), counted)
+
+    sli = only(report)
+    assert (sli.sli, sli.unit, sli.verdict) == ("goodput_share", "ratio", Verdict.VIOLATED)
+    assert (sli.value, sli.lower, sli.upper) == (0.85, 0.85, 0.9)
+    assert sli.explanation == (
+        "Goodput share is 85%, 2.3% under the minimum of 87%: it lies in [85, 90]%, 850 of 1000 "
+        "requests were surely within latency 2 s and ttft 1.5 s; the verdict is not certain, "
+        "because the threshold of 87% lies inside that interval: give the server bucket bounds at "
+        "ttft 1.5 s."
+    )
+    assert (report.direction, report.base_score) == ("maximize", 850 / 60)
+    assert report.constraints == {"goodput_share": pytest.approx(2 / 87)}

@@ -47,6 +47,10 @@ def problems(*arguments: str | Path) -> list[str]:
             {"slo": {"throughput": {"total_per_gpu": {"threshold": 1.0}}}},
             "gpus: is required, as total_throughput_per_gpu is per GPU",
         ),
+        (
+            {"slo": {"goodput": {"within": {"ttft": 0.7}, "threshold": 0.9}}},
+            "slo.goodput: cannot be told by a ruler: the limit of 0.7 s of ttft is no bucket bound",
+        ),
         ({"task_name": "{{ x }}"}, "task_name: must not hold {{, which rulers take for a template"),
         ({"server": "ollama"}, "server: must be one of dynamo, "),
         ({"server": "triton"}, "preset triton has no metric for latency: Triton keeps"),
@@ -63,6 +67,19 @@ def test_what_a_task_leaves_open_is_said_with_its_file(
     path = written(tmp_path, "task.yaml", **changes)
     (problem,) = problems(path)
     assert problem.startswith(f"{path}: {sentence}")
+
+
+def test_a_goodput_whose_limits_are_no_stock_bounds_is_compiled_on_the_users_word(
+    tmp_path: Path,
+) -> None:
+    path = written(tmp_path, slo={"goodput": {"within": {"ttft": 0.7}, "threshold": 0.9}})
+    (problem,) = problems(path)
+    assert problem.endswith("prints it in full. Then use --assume-bound.")
+    assert "Add 0.7 to its buckets with --custom-histogram-buckets" in problem
+    (group, *_) = yaml.safe_load(run("--assume-bound", path).stdout)["groups"]
+    (value, *_) = group["rules"]
+    assert value["record"] == "task_sli:sloscore_goodput_share_ratio:share_5m"
+    assert 'vllm:time_to_first_token_seconds_bucket{job="vllm",le="0.7"}' in value["expr"]
 
 
 def test_a_mistake_is_said_with_file_and_line(tmp_path: Path) -> None:

@@ -124,6 +124,19 @@ def problems_in(text: str, name: str = "task.yaml") -> list[str]:
             "throughput: {totl: {threshold: 1}, output: {threshold: 1}}",
             "slo.throughput.totl: is not a known key; did you mean total?",
         ),
+        (
+            "goodput: {threshold: 0.9, within: {}}",
+            "slo.goodput.within: must hold at least 1 items, got a mapping",
+        ),
+        (
+            "goodput: {threshold: 0.9, within: {itl: 1}}",
+            'slo.goodput.within.itl: must be one of latency, ttft, tpot, got "itl"',
+        ),
+        ("goodput: {threshold: 0.9}", "slo.goodput.within: is required"),
+        (
+            "goodput: {threshold: 90, within: {ttft: 1}}",
+            "slo.goodput: is a share, so threshold must be 1 at most, got 90; or set measure: rate",
+        ),
         ("error_rate: {threshold: 2}", "slo.error_rate.threshold: must be below 1, got 2"),
         (
             "error_rate: {threshold: 0.5, hard_fail: true, fail_ratio: 1.1}",
@@ -149,11 +162,11 @@ def problems_in(text: str, name: str = "task.yaml") -> list[str]:
         ),
         (
             "steepness: 0.1",
-            "slo: holds no SLO: give at least one of latency, ttft, tpot, queue, throughput, error_rate",
+            "slo: holds no SLO: give at least one of latency, ttft, tpot, queue, throughput, error_rate, goodput",
         ),
         (
             "latency: {}",
-            "slo: holds no SLO: give at least one of latency, ttft, tpot, queue, throughput, error_rate",
+            "slo: holds no SLO: give at least one of latency, ttft, tpot, queue, throughput, error_rate, goodput",
         ),
         (
             "latencies: {p90: {threshold: 1}}, ttft: {threshold: 1}",
@@ -449,7 +462,7 @@ def test_a_byte_order_mark_is_read_over(tmp_path: Path) -> None:
         ({"ttft": {"threshold": -1}}, "body: ttft.threshold: must be above 0, got -1"),
         (
             {},
-            "body: holds no SLO: give at least one of latency, ttft, tpot, queue, throughput, error_rate",
+            "body: holds no SLO: give at least one of latency, ttft, tpot, queue, throughput, error_rate, goodput",
         ),
         (5, "body: must be a mapping, got 5"),
         (

@@ -45,6 +45,7 @@ def test_the_published_task_gives_its_limits_in_order() -> None:
     )
 
 
+GOOD = {"tpot": 0.05, "latency": 5.0}
 THROUGHPUTS = {
     "output": "throughput",
     "output_per_gpu": "throughput_per_gpu",
@@ -113,6 +114,12 @@ def test_a_throughput_task_is_maximised_and_has_a_minimum() -> None:
             ["p9", "p10", "p99", "p99.5", "p90", "mean", "rate"],
         ),
         ({"error_rate": {"threshold": 0.01}}, ["error_rate"], ["share"]),
+        ({"goodput": {"threshold": 0.9, "within": GOOD}}, ["goodput_share"], ["share"]),
+        (
+            {"goodput": {"threshold": 9, "within": GOOD, "measure": "rate"}},
+            ["goodput"],
+            ["rate"],
+        ),
         ({"queue": {"threshold": 1}}, ["queue"], ["p90"]),
         ({"queue": {"p50": {"threshold": 1}}}, ["queue_p50"], ["p50"]),
         (
@@ -128,6 +135,31 @@ def test_limits_have_stable_ids_and_order(
     limits = validate(SloSpec, section).limits()
     assert [sli.id for sli, _ in limits] == ids
     assert [sli.statistic for sli, _ in limits] == statistics
+
+
+@pytest.mark.parametrize(("measure", "signal"), [("share", "goodput_share"), ("rate", "goodput")])
+def test_goodput_has_its_limits_in_one_order_and_is_a_minimum(measure: str, signal: str) -> None:
+    section = {"goodput": {"threshold": 0.9, "within": GOOD, "measure": measure}}
+    spec = validate(SloSpec, section)
+    ((sli, slo),) = spec.limits()
+    within = ((Signal.LATENCY, 5.0), (Signal.TPOT, 0.05))
+    assert sli == Sli.of_window(Signal(signal), within)
+    assert sli.roles == ("latency", "tpot")
+    assert slo == Slo(0.9, is_minimum=True)
+
+
+def test_goodput_is_maximised_as_a_rate_whatever_its_limit_is_on() -> None:
+    goodput = {"threshold": 0.9, "within": GOOD}
+    task = {
+        "task_name": "t",
+        "optimization": {"objective": "maximize_goodput"},
+        "slo": {"goodput": goodput},
+    }
+    spec = validate(TaskSpec, task)
+    assert [sli.id for sli in spec.measured] == ["goodput_share", "goodput"]
+    assert spec.base.within == spec.measured[0].within
+    with pytest.raises(SpecError, match=r"maximize_goodput needs slo\.goodput, which says what"):
+        validate(TaskSpec, {**task, "slo": {"ttft": {"threshold": 1}}})
 
 
 def test_a_target_without_more_than_its_threshold_has_the_documented_defaults() -> None:
@@ -204,6 +236,7 @@ def test_a_task_cannot_be_changed() -> None:
 
 
 numbers = st.floats(min_value=1e-9, max_value=1e9) | st.integers(min_value=1, max_value=10**9)
+shares = st.floats(min_value=1e-9, max_value=0.999)
 at_least_zero = st.floats(min_value=0, max_value=1e9) | st.integers(min_value=0, max_value=10**9)
 percentiles = st.integers(1, 99).map(lambda n: f"p{n}") | st.tuples(
     st.integers(1, 99), st.integers(1, 9)
@@ -226,24 +259,38 @@ penalties = (
 )
 
 
-def targets(**more: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+def targets(
+    threshold: st.SearchStrategy[float] = numbers, **more: st.SearchStrategy[Any]
+) -> st.SearchStrategy[dict[str, Any]]:
     optional = {
         "weight": at_least_zero,
         "hard_fail": st.booleans(),
         "fail_ratio": at_least_zero,
         "penalty": penalties,
     }
-    return st.fixed_dictionaries({"threshold": numbers}, optional=optional | more)
+    return st.fixed_dictionaries({"threshold": threshold}, optional=optional | more)
 
 
 by_percentile = st.dictionaries(percentiles, targets(), min_size=1, max_size=5)
+throughputs = st.dictionaries(
+    st.sampled_from(["output", "output_per_gpu", "total", "total_per_gpu", "requests"]),
+    targets(),
+    min_size=1,
+)
 one_signal = targets(statistic=percentiles | st.just("mean")) | by_percentile
 slo_sections = st.fixed_dictionaries(
     {"latency": by_percentile},
     optional={
         "ttft": one_signal,
         "tpot": one_signal,
-        "throughput": targets(),
+        "queue": one_signal,
+        "throughput": targets() | throughputs,
+        "error_rate": targets(shares, hard_fail=st.just(False)),
+        "goodput": st.builds(
+            lambda target, within: {**target, "within": within},
+            targets(shares, measure=st.sampled_from(["share", "rate"])),
+            st.dictionaries(st.sampled_from(["latency", "ttft", "tpot"]), numbers, min_size=1),
+        ),
         "penalty": penalties,
         "steepness": st.floats(min_value=1e-6, max_value=1e6),
         "min_requests": st.integers(1, 10**6),
@@ -277,7 +324,11 @@ tasks = st.fixed_dictionaries(
             max_size=16,
         ),
         "optimization": st.fixed_dictionaries(
-            {"objective": st.sampled_from([objective.value for objective in Objective])},
+            {
+                "objective": st.sampled_from(
+                    [one.value for one in Objective if "goodput" not in one]
+                )
+            },
             optional={"max_iterations": st.integers(1, 999), "own": opaque},
         ),
     },

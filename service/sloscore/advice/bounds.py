@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from sloscore.advice.buckets import advise
 from sloscore.advice.facts import Facts
 from sloscore.advice.findings import Check, Finding, Severity, ok, warning, worst_of
-from sloscore.advice.limits import Bucket, Limit, limits_of
+from sloscore.advice.limits import Bucket, Limit, LimitKind, limits_of
 from sloscore.advice.options import option_for
 from sloscore.advice.words import bounds_text, instances_text
 from sloscore.core.samples import Family, FamilyKind
@@ -19,6 +19,10 @@ Bounds = tuple[float, ...]
 
 # Of a bucket this narrow, as a share of the limit inside of it, the verdict is off by no more.
 _NARROW = 0.1
+
+_WIDENED = (
+    "Requests in that bucket count as past the limit, so goodput is told lower than it may be."
+)
 
 
 def check_buckets(facts: Facts) -> Iterator[Finding]:
@@ -54,12 +58,12 @@ def check_limits(facts: Facts) -> Iterator[Finding]:
         family.role: _shared([bounds for _, bounds in _bounds_of_series(facts, family)])
         for family in _histogram_families(facts)
     }
-    known = [limit for limit in limits if bounds.get(limit.sli.signal.value)]
+    known = [limit for limit in limits if bounds.get(limit.signal.value)]
     groups: dict[tuple[str, Bucket], list[Limit]] = {}
     for limit in known:
-        bucket = limit.bucket_in(bounds[limit.sli.signal.value])
+        bucket = limit.bucket_in(bounds[limit.signal.value])
         if bucket is not None:
-            groups.setdefault((limit.sli.id, bucket), []).append(limit)
+            groups.setdefault((limit.name, bucket), []).append(limit)
     command = _option(facts, bounds) if groups else None
     for (_, bucket), inside in groups.items():
         yield _inside(inside, bucket, facts.preset, command)
@@ -73,22 +77,23 @@ def check_limits(facts: Facts) -> Iterator[Finding]:
 def _inside(
     limits: Sequence[Limit], bucket: Bucket, preset: Preset, command: str | None
 ) -> Finding:
-    sli, unit = limits[0].sli, limits[0].sli.signal.unit
+    signal, unit = limits[0].signal, limits[0].signal.unit
     named = " and ".join(f"{limit.kind} of {limit.bound:.12g} {unit}" for limit in limits)
     verb = "lies" if len(limits) == 1 else "lie"
-    found = f"The {named} of {sli.id} {verb} inside the bucket {bucket}."
+    found = f"The {named} of {limits[0].name} {verb} inside the bucket {bucket}."
     at = " and ".join(f"{limit.bound:.12g}" for limit in limits)
-    mend = f"Give {sli.signal} {'a bucket bound' if len(limits) == 1 else 'bucket bounds'} at {at}"
+    mend = f"Give {signal} {'a bucket bound' if len(limits) == 1 else 'bucket bounds'} at {at}"
     if command is not None:
         mend += ": add this to the command of every replica."
     else:
         mend += f". {preset.bucket_help}." if preset.bucket_help else "."
     severity = worst_of(_severity(limit, bucket) for limit in limits)
-    return Finding(severity, Check.LIMITS, found, _meaning(bucket), mend, command or "")
+    means = _WIDENED if limits[0].kind is LimitKind.WITHIN else _meaning(bucket)
+    return Finding(severity, Check.LIMITS, found, means, mend, command or "")
 
 
 def _severity(limit: Limit, bucket: Bucket) -> Severity:
-    if math.isinf(bucket.upper):
+    if math.isinf(bucket.upper) and limit.kind is not LimitKind.WITHIN:
         return Severity.CRITICAL
     narrow = bucket.upper - bucket.lower <= _NARROW * limit.value
     return Severity.INFO if narrow else Severity.WARNING

@@ -71,11 +71,11 @@ def advise(task: TaskSpec, preset: Preset) -> Advice:
         for role, metric in preset.metrics.items()
         if metric.kind is FamilyKind.HISTOGRAM
     }
-    asked = dict.fromkeys(limit.sli.signal.value for limit in limits)
+    asked = dict.fromkeys(limit.signal.value for limit in limits)
     return Advice(
         preset,
-        tuple(_placed(limit, metrics[limit.sli.signal.value]) for limit in limits),
-        tuple(sli.id for sli, _ in slos if sli.quantile is None),
+        tuple(_placed(limit, metrics[limit.signal.value]) for limit in limits),
+        tuple(sli.id for sli, _ in slos if sli.quantile is None and not sli.within),
         tuple(_metric_advice(role, metrics[role], limits) for role in asked),
     )
 
@@ -90,7 +90,7 @@ def _metric_advice(role: str, metric: Metric, limits: Sequence[Limit]) -> Metric
     missing = {
         _in_unit(limit.bound, metric.scale)
         for limit in limits
-        if limit.sli.signal.value == role
+        if limit.signal.value == role
         and (not metric.buckets or _placed(limit, metric).bucket is not None)
     }
     advised = tuple(sorted({*metric.buckets, *missing}))

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from sloscore.core.objective import Signal
 from sloscore.core.penalty import Slo, hard_limit, is_at_hard_limit
 from sloscore.core.sli import Sli
 
@@ -14,10 +15,11 @@ _ALL_DIGITS = 17
 
 
 class LimitKind(StrEnum):
-    """Where a verdict turns from met to violated, and where to a hard fail."""
+    """Where a verdict turns from met to violated, where to a hard fail, and where requests are good."""
 
     THRESHOLD = "threshold"
     HARD_LIMIT = "hard limit"
+    WITHIN = "limit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +37,14 @@ class Bucket:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A limit of an SLI in seconds; ``bound`` is the bucket bound that tells on which side it is."""
+    """A limit of an SLI in seconds; ``bound`` is the bucket bound that tells on which side it is.
+
+    It is one of a ``signal``, of which a goodput has several.
+    """
 
     sli: Sli
     slo: Slo
+    signal: Signal
     kind: LimitKind
     value: float
     bound: float
@@ -46,14 +52,20 @@ class Limit:
     @property
     def title(self) -> str:
         """The limit as a sentence names it: ``threshold of 4 s of latency_p90``."""
-        return f"{self.kind} of {self.bound:.12g} {self.sli.signal.unit} of {self.sli.id}"
+        return f"{self.kind} of {self.bound:.12g} {self.signal.unit} of {self.name}"
+
+    @property
+    def name(self) -> str:
+        """What it is a limit of: ``latency_p90``, ``latency of goodput_share``."""
+        within = self.kind is LimitKind.WITHIN
+        return f"{self.signal} of {self.sli.id}" if within else self.sli.id
 
     def is_told_by(self, bound: float) -> bool:
         """Whether a bucket that ends at this bound keeps what lies on either side apart.
 
         A threshold has to be a bound itself, as the scoring tolerates no rounding there.
         """
-        if self.kind is LimitKind.THRESHOLD:
+        if self.kind is not LimitKind.HARD_LIMIT:
             return bound == self.value
         return bound == self.bound or is_at_hard_limit(bound, self.slo)
 
@@ -71,15 +83,19 @@ class Limit:
 
 
 def limits_of(slos: Iterable[tuple[Sli, Slo]]) -> tuple[Limit, ...]:
-    """The limits of every percentile; means and rates are exact, so their limits need no bound."""
+    """The limits of every percentile and goodput; other means and rates are exact and need no bound."""
     found = []
     for sli, slo in slos:
+        for signal, value in sli.within:
+            found.append(Limit(sli, slo, signal, LimitKind.WITHIN, value, value))
         if sli.quantile is None:
             continue
-        found.append(Limit(sli, slo, LimitKind.THRESHOLD, slo.threshold, slo.threshold))
+        threshold = slo.threshold
+        found.append(Limit(sli, slo, sli.signal, LimitKind.THRESHOLD, threshold, threshold))
         hard = hard_limit(slo)
         if slo.hard_fail and slo.threshold < hard < math.inf:
-            found.append(Limit(sli, slo, LimitKind.HARD_LIMIT, hard, hard_bound(slo)))
+            bound = hard_bound(slo)
+            found.append(Limit(sli, slo, sli.signal, LimitKind.HARD_LIMIT, hard, bound))
     return tuple(found)
 
 

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from sloscore.advice.facts import Facts, telling
 from sloscore.advice.findings import Check, Finding, critical, info, ok, warning
+from sloscore.advice.limits import limits_of
 from sloscore.advice.words import counted, instances_text, listed
 from sloscore.core.histogram import Layout
 from sloscore.core.samples import Family, FamilyKind, InstanceSample
@@ -82,7 +83,7 @@ def check_metrics(facts: Facts) -> Iterator[Finding]:
 
 def check_natives(facts: Facts) -> Iterator[Finding]:
     """Whether any histogram is native only, whose exponential bounds nobody can put on a limit."""
-    limited = {sli.signal.value for sli, _ in facts.slos if sli.quantile is not None}
+    limited = {limit.signal.value for limit in limits_of(facts.slos)}
     for family in facts.target.families:
         if not facts.is_only_native(family):
             continue

@@ -86,6 +86,7 @@ def _limit_as_json(placed: "Placed") -> dict[str, Any]:
     limit, bucket = placed.limit, placed.bucket
     return {
         "sli": limit.sli.id,
+        "signal": limit.signal.value,
         "limit": limit.kind.value,
         "value": limit.value,
         "bound": limit.bound,
@@ -133,13 +134,23 @@ def _row(placed: "Placed") -> tuple[str, ...]:
         where = "a bound"
     else:
         where = f"inside {placed.bucket}"
-    return (placed.limit.sli.id, placed.limit.kind, f"{placed.limit.bound:.12g}", where)
+    return (placed.limit.name, placed.limit.kind, f"{placed.limit.bound:.12g}", where)
 
 
 def _certainty(advice: "Advice") -> Iterator[str]:
     """What the bounds change, by SLI and bucket."""
+    from sloscore.advice.limits import LimitKind
+
     groups: dict[tuple[str, str], list[str]] = {}
     for placed in advice.inside:
+        if placed.limit.kind is LimitKind.WITHIN:
+            limit = placed.limit
+            yield (
+                f"Requests whose {limit.signal} lies in the bucket around {limit.bound:.12g} count as past "
+                f"it, so {limit.sli.id} is told lower than it may be; with a bound there they are "
+                "told apart."
+            )
+            continue
         where = f"in {placed.bucket}" if placed.bucket else "between the bounds around a limit"
         groups.setdefault((placed.limit.sli.id, where), []).append(f"{placed.limit.bound:.12g}")
     for (sli, where), bounds in groups.items():
@@ -177,7 +188,7 @@ def _move(placed: "Placed") -> str:
 
     limit, bucket = placed.limit, placed.bucket
     ends = [] if bucket is None else [end for end in (bucket.lower, bucket.upper) if 0 < end < inf]
-    name = "threshold"
+    name = f"limit of {limit.signal}" if limit.kind is LimitKind.WITHIN else "threshold"
     if limit.kind is LimitKind.HARD_LIMIT:
         name = "fail_ratio"
         ends = [end / limit.slo.threshold - 1 for end in ends if end > limit.slo.threshold]

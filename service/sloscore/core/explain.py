@@ -1,17 +1,12 @@
 """One sentence for each SLI: what was measured, how it stands, and how sure that is."""
 
 import math
-from collections.abc import Mapping
-from typing import Final
 
 from sloscore.core.objective import Signal
 from sloscore.core.penalty import Slo, hard_limit, violation_ratio
 from sloscore.core.sli import SHARE, Estimate, Sli
 from sloscore.core.units import amount, capital, figure, mark
 from sloscore.core.verdict import Uncertainty, Verdict, verdict_at
-
-# What the requests have in common that a share is of.
-_COUNTED: Final[Mapping[Signal, str]] = {Signal.ERROR_RATE: "failed"}
 
 
 def explain(
@@ -61,7 +56,7 @@ def _evidence(sli: Sli, estimate: Estimate, slo: Slo) -> str:
         parts.append(f"it lies in {_interval(opening, estimate.lower, estimate.upper, unit)}")
     total = estimate.requests
     if total is not None and sli.statistic == SHARE:
-        parts.append(f"{estimate.value * total:.0f} of {total:.0f} requests {_COUNTED[sli.signal]}")
+        parts.append(f"{estimate.value * total:.0f} of {total:.0f} requests {_common(sli)}")
     elif total is not None and not slo.is_minimum:
         over = estimate.count_over(slo.threshold)
         limit = slo.threshold
@@ -76,6 +71,14 @@ def _evidence(sli: Sli, estimate: Estimate, slo: Slo) -> str:
         elif parts:
             parts.append(f"{total:.0f} requests")
     return ", ".join(parts)
+
+
+def _common(sli: Sli) -> str:
+    """What the requests have in common that a share is of."""
+    if not sli.within:
+        return "failed"
+    limits = (f"{signal.words} {_limit(limit, signal.unit)}" for signal, limit in sli.within)
+    return f"were surely within {' and '.join(limits)}"
 
 
 def _limits_inside(estimate: Estimate, slo: Slo, unit: str) -> str:

@@ -111,6 +111,14 @@ class Histogram:
             return self.cumulative[index]
         return None
 
+    def counts_around(self, limit: float) -> tuple[float, float]:
+        """Requests that are surely within a limit, and those that may be: at the bounds around it."""
+        exact = self.count_at_or_under(limit)
+        if exact is not None:
+            return exact, exact
+        index = bisect_left(self.bounds, limit)
+        return (self.cumulative[index - 1] if index else 0.0), self.cumulative[index]
+
     def mean(self) -> Estimate | NoData:
         """Exact mean: the sum of the values over their count."""
         if not self.count > 0:

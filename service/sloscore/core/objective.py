@@ -37,6 +37,8 @@ class Signal(StrEnum):
     TOTAL_THROUGHPUT_PER_GPU = "total_throughput_per_gpu"
     REQUEST_THROUGHPUT = "request_throughput"
     ERROR_RATE = "error_rate"
+    GOODPUT = "goodput"
+    GOODPUT_SHARE = "goodput_share"
 
     @property
     def unit(self) -> str:
@@ -56,7 +58,12 @@ class Signal(StrEnum):
     @property
     def rises_to_better(self) -> bool:
         """Whether a higher value is the better one, so that limits are minimums."""
-        return self.is_rate
+        return self.is_rate or self is Signal.GOODPUT_SHARE
+
+    @property
+    def is_goodput(self) -> bool:
+        """Whether it is of requests that are within several limits."""
+        return self in {Signal.GOODPUT, Signal.GOODPUT_SHARE}
 
     @property
     def is_per_gpu(self) -> bool:
@@ -78,6 +85,8 @@ _UNITS: Final[Mapping[Signal, str]] = {
     Signal.TOTAL_THROUGHPUT_PER_GPU: TOKENS_PER_SECOND_PER_GPU,
     Signal.REQUEST_THROUGHPUT: REQUESTS_PER_SECOND,
     Signal.ERROR_RATE: RATIO,
+    Signal.GOODPUT: REQUESTS_PER_SECOND,
+    Signal.GOODPUT_SHARE: RATIO,
 }
 
 
@@ -93,6 +102,7 @@ class Objective(StrEnum):
     MAXIMIZE_TOTAL_THROUGHPUT = "maximize_total_throughput"
     MAXIMIZE_TOTAL_THROUGHPUT_PER_GPU = "maximize_total_throughput_per_gpu"
     MAXIMIZE_REQUEST_THROUGHPUT = "maximize_request_throughput"
+    MAXIMIZE_GOODPUT = "maximize_goodput"
 
     @property
     def direction(self) -> Direction:

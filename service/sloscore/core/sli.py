@@ -61,21 +61,27 @@ def minimum_requests(statistic: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Sli:
-    """A statistic (``p90``, ``mean``, ``rate``, ``share``) of a signal under its stable id."""
+    """A statistic (``p90``, ``mean``, ``rate``, ``share``) of a signal under its stable id.
+
+    ``within`` holds the limits, in seconds, of a goodput.
+    """
 
     id: str
     signal: Signal
     statistic: str
+    within: tuple[tuple[Signal, float], ...] = ()
 
     @classmethod
-    def of_window(cls, signal: Signal) -> "Sli":
+    def of_window(cls, signal: Signal, within: tuple[tuple[Signal, float], ...] = ()) -> "Sli":
         """The one number that a whole window has of a signal: its rate, its share, or its mean."""
         statistic = RATE if signal.is_rate else SHARE if signal.is_share else MEAN
-        return cls(signal.value, signal, statistic)
+        return cls(signal.value, signal, statistic, within)
 
     @property
     def roles(self) -> tuple[str, ...]:
         """The roles of the metrics that it is measured on."""
+        if self.signal.is_goodput:
+            return tuple(signal.value for signal, _ in self.within)
         return _ROLES_OF_COUNTERS.get(self.signal, (self.signal.value,))
 
     @property

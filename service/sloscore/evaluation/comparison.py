@@ -19,7 +19,7 @@ from sloscore.core.nodata import NoData
 from sloscore.core.objective import Direction, Signal
 from sloscore.core.penalty import Slo
 from sloscore.core.sli import RATE, SHARE, Estimate, Sli
-from sloscore.core.units import amount
+from sloscore.core.units import REQUESTS_PER_SECOND, amount
 from sloscore.evaluation.coverage import foreign_counts, is_patchy, missing_counts
 from sloscore.evaluation.measure import measure, requests_in
 from sloscore.evaluation.plan import Plan
@@ -132,8 +132,12 @@ class _Side:
 
     def rate(self, sli: Sli, measured: Estimate) -> Rate:
         """A rate with the requests that it rests on."""
-        scatter = OF_REQUESTS if sli.signal is Signal.REQUEST_THROUGHPUT else OF_TOKENS
+        scatter = OF_REQUESTS if sli.signal.unit == REQUESTS_PER_SECOND else OF_TOKENS
         requests = requests_in(self.counts)
+        if sli.within:
+            # Only the good ones of them.
+            share = measure(Sli.of_window(Signal.GOODPUT_SHARE, sli.within), self.counts, self.span)
+            requests *= 1.0 if isinstance(share, NoData) else share.value
         return Rate(measured.value, measured.lower, measured.upper, requests, scatter)
 
 

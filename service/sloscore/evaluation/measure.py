@@ -4,10 +4,11 @@ import math
 from dataclasses import dataclass
 
 from sloscore.core.confidence import DEFAULT_CONFIDENCE
+from sloscore.core.goodput import Within, good_requests, why_open
 from sloscore.core.measured import measured_mean, measured_quantile
 from sloscore.core.nodata import NoData
 from sloscore.core.objective import Signal
-from sloscore.core.shares import UNKNOWN_FAILURES, Failures, failed_share
+from sloscore.core.shares import UNKNOWN_FAILURES, Failures, Part, failed_share, part_between
 from sloscore.core.sli import RATE, SHARE, Estimate, Sli, minimum_requests
 from sloscore.experiments.window import WindowCounts
 
@@ -63,6 +64,8 @@ def measure(  # noqa: PLR0913  an estimate rests on these
     """
     if unseen := _unseen(counts, window[0]):
         return unseen
+    if sli.signal.is_goodput:
+        return _goodput(sli, counts, window, confidence, min_requests)
     if sli.statistic == RATE:
         return _rate(sli, counts, window, setup)
     if sli.statistic == SHARE:
@@ -128,12 +131,48 @@ def _rate(
         return NoData("nobody has said on how many GPUs the deployment runs")
     if requests_in(counts) == 0 and total == 0:
         return NoData("no requests finished in the window")
+    return _in_a_second(total / share, total / share, counts, window, _EDGES)
+
+
+def _in_a_second(
+    least: float, most: float, counts: WindowCounts, window: tuple[float, float], open_because: str
+) -> Estimate | NoData:
     observed = (counts.observed_end or 0.0) - (counts.observed_start or 0.0)
     shortest, longest = sorted((window[1] - window[0], observed))
     if shortest <= 0:
         return NoData("the window holds no two scrapes")
-    least, most = total / share / longest, total / share / shortest
-    return Estimate(least, least, most, open_because=_EDGES)
+    rate = least / longest
+    return Estimate(rate, rate, most / shortest, open_because=open_because)
+
+
+def _goodput(
+    sli: Sli,
+    counts: WindowCounts,
+    window: tuple[float, float],
+    confidence: float,
+    min_requests: int | None,
+) -> Estimate | NoData:
+    """Requests that are within all limits: the least that can be, so that it never promises too much."""
+    requests = requests_in(counts)
+    within: list[Within] = []
+    for signal, limit in sli.within:
+        histogram = counts.histograms.get(signal.value)
+        if histogram is None:
+            return NoData(f"the server exposed no histogram of {signal} in the window")
+        within.append((signal, limit, histogram))
+    if not requests > 0:
+        return NoData("no requests finished in the window")
+    needed = min_requests or 1
+    if requests < needed:
+        return NoData(
+            f"{requests:.0f} requests are too few for {sli.id}, of {needed} that are asked"
+        )
+    least, most = good_requests(requests, within)
+    because = why_open(within)
+    if sli.statistic == RATE:
+        return _in_a_second(least, most, counts, window, because)
+    at_least = Part(least, requests)
+    return part_between(at_least, Part(most, requests), at_least, confidence, because)
 
 
 def _error_rate(
@@ -161,7 +200,7 @@ def _error_rate(
     needed = min_requests or 1
     if (found.requests or 0.0) < needed:
         return NoData(
-            f"{found.requests:.0f} requests are too few for a share, of which {needed} are asked"
+            f"{found.requests:.0f} requests are too few for error_rate, of {needed} that are asked"
         )
     return found
 

@@ -1,8 +1,11 @@
-"""Where a threshold is a bucket bound, so that the requests over it are counted."""
+"""Where a limit is a bucket bound, so that the requests over it are counted."""
 
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
+from sloscore.core.samples import Family
+from sloscore.errors import SpecError
 from sloscore.generate.deployment import Deployment, Indicator
 from sloscore.generate.text import plain
 from sloscore.spec.metric import Metric
@@ -20,28 +23,54 @@ def bound_at(
 
     One that the server comes with, or an assumed one; None where there is none.
     """
-    metric = _metric(deployment, indicator)
-    threshold = indicator.slo.threshold
-    for bound in metric.buckets:
-        if _rounded(bound * metric.scale) == threshold:
-            return spellings(bound)
-    return spellings(_in_unit(threshold, metric.scale)) if assumed else None
+    return _bound(_metric(deployment, indicator.family), indicator.slo.threshold, assumed=assumed)
 
 
 def why_none(deployment: Deployment, indicator: Indicator) -> str:
     """Why the requests over a threshold are not counted, and what to set."""
-    metric = _metric(deployment, indicator)
-    seconds = indicator.slo.threshold
-    threshold = f"its threshold of {plain(seconds)} {indicator.sli.signal.unit}"
+    limit = f"its threshold of {plain(indicator.slo.threshold)} s"
+    return _why_none(deployment, indicator.family, indicator.slo.threshold, limit)
+
+
+def with_bounds(deployment: Deployment, *, assumed: bool) -> Deployment:
+    """The deployment with the bounds at the limits of its goodput.
+
+    Raises SpecError where one of them is no bound: nobody counts the requests within it then.
+    """
+    indicators, problems = [], []
+    for indicator in deployment.indicators:
+        bounds = []
+        for (signal, limit), family in zip(indicator.sli.within, indicator.families, strict=False):
+            bound = _bound(_metric(deployment, family), limit, assumed=assumed)
+            bounds.append(bound or ())
+            if bound is None:
+                named = f"the limit of {plain(limit)} s of {signal}"
+                why = _why_none(deployment, family, limit, named)
+                problems.append(f"{deployment.file}: slo.goodput: cannot be told by a ruler: {why}")
+        indicators.append(replace(indicator, bounds=tuple(bounds)))
+    if problems:
+        raise SpecError(problems)
+    return replace(deployment, indicators=tuple(indicators))
+
+
+def _bound(metric: Metric, limit: float, *, assumed: bool) -> tuple[str, ...] | None:
+    for bound in metric.buckets:
+        if (bound if metric.scale == 1 else _rounded(bound * metric.scale)) == limit:
+            return spellings(bound)
+    return spellings(_in_unit(limit, metric.scale)) if assumed else None
+
+
+def _why_none(deployment: Deployment, family: Family, seconds: float, limit: str) -> str:
+    metric = _metric(deployment, family)
     if metric.buckets:
         bounds = ", ".join(map(plain, metric.buckets[:_ENOUGH_SHOWN]))
         more = ", ..." if len(metric.buckets) > _ENOUGH_SHOWN else ""
         server = deployment.preset.server
-        reason = f"{threshold} is no bucket bound of {server} ({bounds}{more} {metric.unit})"
+        reason = f"{limit} is no bucket bound of {server} ({bounds}{more} {metric.unit})"
     else:
-        reason = f"nobody knows whether {threshold} is a bucket bound of the server"
+        reason = f"nobody knows whether {limit} is a bucket bound of the server"
     bound = plain(_in_unit(seconds, metric.scale))
-    return f"{reason}. {_how(deployment, indicator, bound)} Then use --assume-bound."
+    return f"{reason}. {_how(deployment, family, bound)} Then use --assume-bound."
 
 
 def spellings(bound: float) -> tuple[str, ...]:
@@ -58,9 +87,9 @@ def spellings(bound: float) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def _metric(deployment: Deployment, indicator: Indicator) -> Metric:
+def _metric(deployment: Deployment, family: Family) -> Metric:
     metrics = {str(role): metric for role, metric in deployment.preset.metrics.items()}
-    return metrics[indicator.family.role]
+    return metrics[family.role]
 
 
 def _in_unit(seconds: float, scale: float) -> float:
@@ -72,8 +101,8 @@ def _rounded(product: float) -> float:
     return float(f"{product:.15g}")
 
 
-def _how(deployment: Deployment, indicator: Indicator, bound: str) -> str:
-    flag = _flag(deployment.preset, indicator.family.role)
+def _how(deployment: Deployment, family: Family, bound: str) -> str:
+    flag = _flag(deployment.preset, family.role)
     if flag is not None:
         file = Path(deployment.file).name
         return f"Add {bound} to its buckets with {flag}: sloscore buckets {file} prints it in full."

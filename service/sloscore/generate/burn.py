@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Final
 
 from sloscore import conventions as names
-from sloscore.core.sli import SHARE
+from sloscore.core.objective import Signal
 from sloscore.generate.alerting import WHAT_TO_DO, alert
 from sloscore.generate.bounds import bound_at, why_none
 from sloscore.generate.deployment import Deployment, Indicator
@@ -63,7 +63,7 @@ class Budget:
     @property
     def is_of_failures(self) -> bool:
         """Whether it is spent by failed requests, not by slow ones."""
-        return self.indicator.sli.statistic == SHARE
+        return self.indicator.sli.signal is Signal.ERROR_RATE
 
     @property
     def rates(self) -> tuple[BurnRate, ...]:
@@ -120,7 +120,7 @@ def budgets_of(
 def _budget(deployment: Deployment, indicator: Indicator, *, assume_bounds: bool) -> Budget | str:
     """The budget of an SLI, or why it has none."""
     sli = indicator.sli
-    if sli.statistic == SHARE:
+    if sli.signal is Signal.ERROR_RATE:
         return Budget(deployment, indicator, Decimal(repr(indicator.slo.threshold)))
     if sli.quantile is None:
         return f"a {sli.statistic} has no budget."

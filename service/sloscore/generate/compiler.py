@@ -6,6 +6,7 @@ from typing import Final
 
 from sloscore.errors import SpecError
 from sloscore.generate.alerting import verdict_alerts
+from sloscore.generate.bounds import with_bounds
 from sloscore.generate.burn import budgets_of, burn_alerts, burn_groups
 from sloscore.generate.deployment import Deployment
 from sloscore.generate.recording import recording_group
@@ -41,7 +42,11 @@ def check_interval(interval: Span) -> None:
 
 
 def groups_for(deployment: Deployment, options: Options) -> tuple[Group, ...]:
-    """The groups of one deployment, in the order in which they need each other."""
+    """The groups of one deployment, in the order in which they need each other.
+
+    Raises SpecError where something needs a bucket bound that the server does not have.
+    """
+    deployment = with_bounds(deployment, assumed=options.assume_bounds)
     window, interval = options.window, options.interval
     budgets, remarks = budgets_of(deployment, assume_bounds=options.assume_bounds)
     alerts: list[Alert] = []

@@ -18,12 +18,16 @@ _COUNTED_BY = (Signal.LATENCY.value, "requests")
 
 @dataclass(frozen=True, slots=True)
 class Indicator:
-    """One SLI with its limit, the metrics that it is measured on, and what it takes to be told."""
+    """One SLI with its limit, the metrics that it is measured on, and what it takes to be told.
+
+    ``bounds`` are those at the limits of a goodput, each by all spellings of its ``le``.
+    """
 
     sli: Sli
     slo: Slo
     families: tuple[Family, ...]
     min_requests: int
+    bounds: tuple[tuple[str, ...], ...] = ()
 
     @property
     def family(self) -> Family:

@@ -70,6 +70,8 @@ class Counts:
 def value_of(deployment: Deployment, indicator: Indicator, window: Span) -> str:
     """The value of an SLI over the window, and nothing where it has none."""
     counts = Counts(deployment.selector, window)
+    if indicator.sli.within:
+        return _goodput(counts, deployment, indicator, window)
     if indicator.sli.statistic == RATE:
         return _rate(counts, deployment, indicator, window)
     if indicator.sli.statistic == SHARE:
@@ -118,6 +120,21 @@ def _rate(counts: Counts, deployment: Deployment, indicator: Indicator, window: 
         rate += f" / {deployment.gpus}"
     served = either(f"{counted} > 0" for counted in (*totals, *requests))
     return f"{rate}\n{IS_NUMBER}\nand\n(\n{indented(served)}\n)"
+
+
+def _goodput(counts: Counts, deployment: Deployment, indicator: Indicator, window: Span) -> str:
+    """The least of requests that can be within all limits; see core.goodput."""
+    (requests,) = _most(counts, deployment.counted)
+    lost = []
+    for family, bound in zip(indicator.families, indicator.bounds, strict=True):
+        seen, within = counts.requests(family), counts.up_to(family, bound)
+        held = seen if deployment.counted == (family,) else f"({seen} > {requests} or {requests})"
+        lost.append(f"({held} - {within})")
+    if indicator.sli.statistic == RATE:
+        good = f"clamp_min(({requests} > 0) - {' - '.join(lost)}, 0)"
+        return f"{good} / {plain(window.seconds)}"
+    enough = f"({requests} >= {indicator.min_requests})"
+    return f"clamp_min(1 - ({' + '.join(lost)}) / {enough}, 0)"
 
 
 def failed_share(counts: Counts, deployment: Deployment, indicator: Indicator) -> str:

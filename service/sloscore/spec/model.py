@@ -1,14 +1,14 @@
 """A tuner's task as it is written in a file: its published names, and what sloscore adds to them."""
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from sloscore.core.objective import Objective
 from sloscore.core.sli import Sli
 from sloscore.spec.metric import CustomMetrics
-from sloscore.spec.slo import SloSpec
+from sloscore.spec.slo import Measure, SloSpec
 
 MAX_SELECTOR_LABELS = 16
 _LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
@@ -42,6 +42,16 @@ ExperimentId = Annotated[
 ]
 FIRST = "first"
 """In place of a baseline's id: the first experiment of the task."""
+
+
+def undefined_goodput(objective: Objective, slo: SloSpec | None) -> str | None:
+    """What is wrong where goodput is maximised, and nothing says which requests are good."""
+    if objective is not Objective.MAXIMIZE_GOODPUT or (slo is not None and slo.goodput is not None):
+        return None
+    return (
+        "maximize_goodput needs slo.goodput, which says what a request has to be within: "
+        "{within: {latency: 5.0}, threshold: 0.95}"
+    )
 
 
 class OptimizationSpec(BaseModel):
@@ -99,12 +109,21 @@ class TaskSpec(BaseModel):
     @property
     def base(self) -> Sli:
         """What the objective is measured by."""
+        goodput = self.slo and self.slo.goodput
+        if self.objective is Objective.MAXIMIZE_GOODPUT and goodput:
+            return goodput.sli(Measure.RATE)
         return Sli.of_window(self.objective.signal)
 
     @property
     def measured(self) -> tuple[Sli, ...]:
         """All that scoring the task measures: its SLIs, and its base."""
         return (*(sli for sli, _ in self.slo.limits()), self.base) if self.slo else (self.base,)
+
+    @model_validator(mode="after")
+    def _says_what_is_good(self) -> Self:
+        if problem := undefined_goodput(self.objective, self.slo):
+            raise ValueError(problem)
+        return self
 
     @field_validator("task_name")
     @classmethod

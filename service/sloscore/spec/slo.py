@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Self
+from enum import StrEnum
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag
 from pydantic.functional_validators import model_validator
@@ -23,7 +24,7 @@ _PERCENTILE_LIKE = re.compile(r"p\d.*", re.DOTALL)
 _FLAT, _PERCENTILES, _KINDS = "<flat>", "<percentiles>", "<kinds>"
 # Far past any use; within them no figure that is made of these leaves the range of a float.
 _LEAST, _MOST = 1e-9, 1e9
-_SECTIONS = ("latency", "ttft", "tpot", "queue", "throughput", "error_rate")
+_SECTIONS = ("latency", "ttft", "tpot", "queue", "throughput", "error_rate", "goodput")
 _DEFAULT_STATISTIC = {Signal.TTFT: "p90", Signal.TPOT: MEAN, Signal.QUEUE: "p90"}
 
 
@@ -153,6 +154,39 @@ class ErrorRateTarget(SloTarget):
         return self
 
 
+class Measure(StrEnum):
+    """What goodput is: the share of the requests that are good, or how many are in a second."""
+
+    SHARE = "share"
+    RATE = "rate"
+
+
+class GoodputTarget(SloTarget):
+    """The least goodput: of requests that are ``within`` all of these limits, in seconds.
+
+    ``measure`` is their share of all requests, or their rate in requests/s.
+    """
+
+    within: dict[Literal["latency", "ttft", "tpot"], Positive] = Field(min_length=1)
+    measure: Measure = Field(default=Measure.SHARE, strict=False)
+
+    @model_validator(mode="after")
+    def _is_a_share(self) -> Self:
+        if self.measure is Measure.SHARE and self.threshold > 1:
+            raise ValueError(
+                f"is a share, so threshold must be 1 at most, got {self.threshold:g}; or set "
+                "measure: rate"
+            )
+        return self
+
+    def sli(self, measure: Measure) -> Sli:
+        """The SLI that it is a limit on, in this measure."""
+        signal = Signal.GOODPUT if measure is Measure.RATE else Signal.GOODPUT_SHARE
+        order = ("latency", "ttft", "tpot")
+        limits = ((Signal(name), self.within[name]) for name in order if name in self.within)
+        return Sli.of_window(signal, tuple(limits))
+
+
 class ViolationBudgetSpec(BaseModel):
     """How many of a task's experiments may violate a hard SLO: a ``share`` of them, or a ``count``.
 
@@ -178,7 +212,7 @@ class SloSpec(BaseModel):
     """All limits of a task; thresholds in seconds, but for throughput (minimums) and shares.
 
     ``throughput`` takes one of output tokens/s, or one of each kind. ``error_rate`` is the largest
-    share of requests that may fail.
+    share of requests that may fail, ``goodput`` the least share (or rate) of those within limits.
 
     ``min_requests`` is how many requests a window needs before its SLIs are judged; without it
     each statistic's own minimum holds. ``warmup`` (seconds) is cut off from the window's start.
@@ -197,6 +231,7 @@ class SloSpec(BaseModel):
     queue: SignalSlo | None = None
     throughput: ThroughputSlo | None = None
     error_rate: ErrorRateTarget | None = None
+    goodput: GoodputTarget | None = None
     penalty: Penalty = PenaltyFunction.EXPONENTIAL
     steepness: Positive = DEFAULT_STEEPNESS
     min_requests: int | None = Field(default=None, ge=1)
@@ -250,6 +285,8 @@ class SloSpec(BaseModel):
                 yield place, Sli.of_window(signal), target
         if self.error_rate is not None:
             yield ("error_rate",), Sli.of_window(Signal.ERROR_RATE), self.error_rate
+        if self.goodput is not None:
+            yield ("goodput",), self.goodput.sli(self.goodput.measure), self.goodput
 
     def _throughput(self, kind: str) -> tuple[tuple[str, ...], SloTarget] | None:
         if isinstance(self.throughput, SloTarget):

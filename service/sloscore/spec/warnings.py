@@ -17,6 +17,9 @@ def warnings_of(task: TaskSpec) -> Iterator[str]:
     for sli, slo in task.slo.limits() if task.slo else ():
         if sli.signal.unit == SECONDS and slo.threshold > _LONG_SECONDS:
             yield f"{sli.id}: threshold is {slo.threshold:.12g} s: seconds, not milliseconds?"
+        for signal, limit in sli.within:
+            if limit > _LONG_SECONDS:
+                yield f"goodput.within.{signal}: is {limit:.12g} s: seconds, not milliseconds?"
         if slo.is_minimum and slo.hard_fail and slo.fail_ratio > 1:
             yield (
                 f"{sli.id}: fail_ratio {slo.fail_ratio:.12g} is never reached: "

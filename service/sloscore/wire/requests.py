@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 from sloscore.core.objective import Objective
 from sloscore.settings import Duration
 from sloscore.spec.metric import CustomMetrics
-from sloscore.spec.model import ExperimentId, Gpus, Selector, TaskSpec
+from sloscore.spec.model import ExperimentId, Gpus, Selector, TaskSpec, undefined_goodput
 from sloscore.spec.phases import PhaseName
 from sloscore.spec.slo import SloSpec
 from sloscore.wire.values import Base, Document, TargetUrl, Time, json_number
@@ -125,4 +125,6 @@ class ScoreRequest(Document):
             raise ValueError("window, server, metrics and gpus belong to a selector, not to values")
         if self.selector is not None and self.window is None:
             raise ValueError("a selector needs a window {start, end}")
+        if self.selector is not None and (problem := undefined_goodput(self.objective, self.slo)):
+            raise ValueError(problem)
         return self
