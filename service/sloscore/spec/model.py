@@ -8,7 +8,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validat
 from sloscore.core.objective import Objective
 from sloscore.core.sli import Sli
 from sloscore.spec.metric import CustomMetrics
-from sloscore.spec.slo import Measure, SloSpec
+from sloscore.spec.slo import SloSpec
+from sloscore.spec.target import Measure
 
 MAX_SELECTOR_LABELS = 16
 _LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
