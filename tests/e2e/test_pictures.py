@@ -58,3 +58,15 @@ async def test_an_experiment_is_drawn(open_page: Open, site: Site) -> None:
     picture = IMAGES / "page-experiment.png"
     await page.screenshot(path=picture)
     assert picture.stat().st_size < MAX_BYTES
+
+
+async def test_other_slos_are_drawn(open_page: Open, site: Site) -> None:
+    task = "llama-3-13b"
+    for name, latencies in CANDIDATES.items():
+        await site.run(f"{name}-13b", latencies, task=task)
+    page = await open_page(f"/what-if?task={task}", viewport={"width": 1200, "height": 1500})
+    await page.get_by_label("Threshold, P90 of latency").fill("0.8")
+    await expect(page.locator("#ranking")).to_contain_text("newly failed")
+    picture = IMAGES / "page-what-if.png"
+    await page.screenshot(path=picture)
+    assert picture.stat().st_size < MAX_BYTES
