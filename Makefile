@@ -40,10 +40,10 @@ demo: $(STAMP) ## See sloscore at work: simulated servers, a real Prometheus, th
 serve: $(STAMP) ## Run the service on this machine (ARGS="--config FILE")
 	@$(BIN)/sloscore serve $(ARGS)
 
-# Both processes must name and order the tests alike, also those made of sets.
+# Both processes, and the second run, must name and order the tests alike, also those made of sets.
 test: $(STAMP) lint types imports ## Check everything: lint, types, imports, then all tests
 	@echo "==> Tests: all of them, many on a real Prometheus (about ten minutes)"
-	@PYTHONHASHSEED=0 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS) || { \
+	@export PYTHONHASHSEED=0; $(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS) || { \
 	  echo "==> Tests: those that failed once more, by themselves; a test that fails twice fails"; \
 	  $(BIN)/python -m pytest --last-failed --last-failed-no-failures none $(ARGS) || \
 	    $(call fail,the tests named above failed: run one by its name with $(BIN)/python -m pytest NAME); }
