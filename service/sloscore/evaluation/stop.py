@@ -106,8 +106,8 @@ class _Test:
                 saved = _saved(self.spec, self.start, now)
                 reason = (
                     f"{slow.over:.0f} requests{self._where} took longer than {hard_limit(slo):g} s, "
-                    "more than "
-                    f"{sli.title} allows of {planned}: the hard limit is broken whatever follows."
+                    f"more than {sli.title} allows of {planned}: the hard limit is broken whatever "
+                    "follows."
                 )
                 return _stop(StopRule.CERTAIN, reason, 1.0, saved)
         return None
