@@ -114,8 +114,7 @@ def _row(one: Mapping[str, Any]) -> tuple[str, ...]:
     from sloscore.tables import number
 
     before, after = one["before"], one["after"] or {}
-    known = {sli: ratio for sli, ratio in after.get("constraints", {}).items() if ratio is not None}
-    binding = max(known, key=lambda sli: float(known[sli]), default=None)
+    binding = after.get("binding_constraint")
 
     def shown(score: float | str | None) -> str:
         return number(None if score is None else float(score), 6)
@@ -127,5 +126,5 @@ def _row(one: Mapping[str, Any]) -> tuple[str, ...]:
         shown(after.get("score")),
         shown(before["score"]),
         after.get("status", "-"),
-        "-" if binding is None else f"{binding} {float(known[binding]):+.1%}",
+        "-" if binding is None else f"{binding} {float(after['constraints'][binding]):+.1%}",
     )

@@ -94,22 +94,18 @@ def plan_registration(registration: Registration, server: str | None = None) -> 
 
 def plan_of(experiment: Experiment) -> Plan:
     """The plan of a stored experiment; its registration was checked when it was made."""
-    return _plan_stored(experiment, Registration.model_validate(experiment.body))
+    server = (experiment.scrapes or {}).get("server")
+    registration = Registration.model_validate(experiment.body)
+    return plan_registration(registration, server if isinstance(server, str) else None)
 
 
-def plan_under(experiment: Experiment, slo: SloSpec | None) -> Plan:
-    """The plan of a stored experiment had its task had this ``slo`` section.
+def plan_under(plan: Plan, slo: SloSpec | None) -> Plan:
+    """The plan had its task had this ``slo`` section; its window stays, and so does the warm-up.
 
     Raises SpecError where its server does not expose what the section needs.
     """
-    registration = Registration.model_validate(experiment.body)
-    task = registration.task.model_copy(update={"slo": slo})
-    return _plan_stored(experiment, registration.model_copy(update={"task": task}))
-
-
-def _plan_stored(experiment: Experiment, registration: Registration) -> Plan:
-    server = (experiment.scrapes or {}).get("server")
-    return plan_registration(registration, server if isinstance(server, str) else None)
+    again = _plan(plan.experiment, plan.task, plan.spec.model_copy(update={"slo": slo}))
+    return replace(again, warmup=plan.warmup)
 
 
 def plan_window(request: ScoreRequest) -> Plan:

@@ -1,7 +1,7 @@
 """Ended experiments judged again under other SLOs, from the counts that are kept of their windows."""
 
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from sloscore.core.objective import Direction
@@ -10,10 +10,9 @@ from sloscore.errors import SpecError
 from sloscore.evaluation.phased import report_phase, with_phases
 from sloscore.evaluation.plan import Plan, plan_of, plan_under
 from sloscore.evaluation.report import report_window
-from sloscore.experiments.counted import PHASES, CountedWindow, counted_of, kept_counts
+from sloscore.experiments.counted import CountedWindow, kept_counts, kept_phase_counts
 from sloscore.experiments.model import Experiment
-from sloscore.experiments.phases import Span, spans_of
-from sloscore.experiments.window import WindowCounts
+from sloscore.experiments.phases import spans_of
 from sloscore.spec.slo import SloSpec
 from sloscore.wire import RankedScore, Report, RescoredExperiment
 
@@ -55,15 +54,16 @@ def judged_again(
     if counts is None or window is None:
         raise SpecError(["no counts are kept of its window"])
     was = plan_of(experiment)
-    plan = replace(plan_under(experiment, slo), warmup=was.warmup)
+    plan = plan_under(was, slo)
     _require_same_warmups(was, slo)
     _require_read(was, plan, window)
     base, now = experiment.base_score, experiment.updated_at
     bounds = (window.start, window.end)
     whole = report_window(plan, window.counts, bounds, now=now, base_score=base)
     spans = spans_of(experiment.phases, *bounds, was.rules.phases.warmup)
+    phases = kept_phase_counts(counts)
     parts = [
-        (span, report_phase(plan, _counts_of(counts, span), span, now=now, base_score=base))
+        (span, report_phase(plan, phases.get(span.phase.name), span, now=now, base_score=base))
         for span in spans
     ]
     return with_phases(plan, whole, parts)
@@ -91,6 +91,7 @@ def _scored(report: Report) -> RankedScore:
         slo_violation=report.slo_violation,
         certain=report.certain,
         constraints=report.constraints,
+        binding_constraint=report.binding_constraint,
         reason=report.reason,
     )
 
@@ -105,8 +106,7 @@ def _ranks(scores: Sequence[RankedScore | None], direction: Direction) -> list[i
         for one in scores
     ]
     ordered = sorted(key for key in keys if key is not None)
-    place = {key: number for number, key in reversed([*enumerate(ordered, 1)])}
-    return [None if key is None else place[key] for key in keys]
+    return [None if key is None else 1 + bisect_left(ordered, key) for key in keys]
 
 
 def _place(row: RescoredExperiment) -> tuple[bool, int, bool, int]:
@@ -140,9 +140,3 @@ def _require_read(was: Plan, plan: Plan, window: CountedWindow) -> None:
         raise SpecError(
             [f"{', '.join(missing)} was not read in its window, as its SLOs had no need"]
         )
-
-
-def _counts_of(kept: Mapping[str, Any], span: Span) -> WindowCounts | None:
-    documents = kept.get(PHASES) or {}
-    document = documents.get(span.phase.name)
-    return None if document is None else counted_of(document).counts

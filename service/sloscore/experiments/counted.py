@@ -74,6 +74,12 @@ def kept_counts(kept: Mapping[str, Any] | None) -> CountedWindow | None:
     return None if document is None else counted_of(document)
 
 
+def kept_phase_counts(kept: Mapping[str, Any] | None) -> dict[str, WindowCounts]:
+    """The counts that an experiment keeps of its phases, by their names."""
+    documents = (kept or {}).get(PHASES) or {}
+    return {name: counted_of(document).counts for name, document in documents.items()}
+
+
 def _plain(value: Any) -> Any:  # noqa: ANN401  any field but the histograms
     return tuple(value) if isinstance(value, list) else value
 

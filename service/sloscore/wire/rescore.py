@@ -38,7 +38,8 @@ class RankedScore(Document):
     """What an experiment comes to under some SLOs.
 
     ``rank`` is 1 for the best of those that have a score and broke no hard SLO, null for others.
-    ``constraints`` holds a violation ratio for each SLI, feasible at or below 0.
+    ``constraints`` holds a violation ratio for each SLI, feasible at or below 0;
+    ``binding_constraint`` is the id of the SLI with the largest one, violated or not.
     """
 
     status: Status
@@ -49,6 +50,7 @@ class RankedScore(Document):
     slo_violation: bool
     certain: bool
     constraints: dict[str, Number | None]
+    binding_constraint: str | None
     reason: str | None
 
 

@@ -51,7 +51,7 @@ function rowOf(one) {
     cell("Score before", figure(before.score)),
     cell("Score after", after === null ? "none" : figure(after.score)),
     cell("Status after", ...statusOf(one)),
-    cell("Binding SLO", after === null ? "none" : bindingOf(after.constraints)),
+    cell("Binding SLO", after === null ? "none" : bindingOf(after)),
   );
 }
 
@@ -76,11 +76,10 @@ function statusOf({ after, unscorable }) {
   return [element("span", {}, ...parts)];
 }
 
-/** The SLI with the largest violation ratio. */
-function bindingOf(constraints) {
-  const known = Object.entries(constraints).filter(([, ratio]) => ratio !== null);
-  if (known.length === 0) return "none";
-  const [sli, ratio] = known.reduce((worst, one) => (Number(one[1]) > Number(worst[1]) ? one : worst));
+/** How far the SLI with the largest violation ratio is from its threshold. */
+function bindingOf({ binding_constraint: sli, constraints }) {
+  if (sli === null) return "none";
+  const ratio = constraints[sli];
   const share = `${figure(100 * Math.abs(Number(ratio)))}%`;
   return `${sli}, ${Number(ratio) > 0 ? `missed by ${share}` : `met with ${share} to spare`}`;
 }
