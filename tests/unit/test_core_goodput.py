@@ -89,4 +89,6 @@ def test_the_truth_lies_between_both_ends(
         number not in lacking and all(v <= limit for v, limit in zip(one, drawn, strict=True))
         for number, one in enumerate(requests)
     )
-    assert 0 <= least <= good <= most <= len(requests)
+    hidden = min(len(lacking), len(running))
+    assert least - hidden <= good <= most
+    assert 0 <= least <= most <= len(requests)

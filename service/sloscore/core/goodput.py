@@ -17,6 +17,8 @@ def good_requests(requests: float, within: Sequence[Within]) -> tuple[float, flo
     limit may be others for each limit, or always the same. A limit inside of a bucket leaves open
     what lies in it. Of requests that a histogram does not hold nobody knows that they are within
     its limit; those that it holds besides, as of requests that still run, may be the ones past it.
+    Where one histogram both lacks some and holds others besides, its count hides the smaller of
+    the two numbers, and the least may be too high by that number; the most holds always.
     """
     least, most = requests, requests
     for _, limit, histogram in within:
