@@ -18,6 +18,8 @@ from pydantic import (
 )
 from pydantic.functional_validators import field_validator
 
+from sloscore.logs import LogFormat, LogLevel
+
 MIN_TOKEN_LENGTH = 16
 _DURATION_UNITS = {
     "y": 31_536_000.0,
@@ -262,6 +264,13 @@ class LimitSettings(SettingsModel):
     max_phases: int = Field(default=64, ge=1)
 
 
+class LogSettings(SettingsModel):
+    """What is logged, to stderr: a line an event, for people (console) or for machines (json)."""
+
+    level: LogLevel = "info"
+    format: LogFormat = "console"
+
+
 class SettingsFile(SettingsModel):
     """Everything that ``sloscore serve`` can be told, as a YAML file holds it."""
 
@@ -272,6 +281,7 @@ class SettingsFile(SettingsModel):
     store: StoreSettings = Field(default_factory=StoreSettings)
     evaluation: EvaluationSettings = Field(default_factory=EvaluationSettings)
     limits: LimitSettings = Field(default_factory=LimitSettings)
+    log: LogSettings = Field(default_factory=LogSettings)
 
 
 class Settings(SettingsFile):

@@ -20,6 +20,7 @@ from sloscore.api.browsers import refuse_other_sites
 from sloscore.api.context import CONTEXT, Context
 from sloscore.api.page.routes import ROUTES
 from sloscore.api.problems import problems
+from sloscore.api.request_log import log_requests, name_request
 from sloscore.conventions import RUNBOOKS_PATH
 
 _SCORE, _CHECK = "/api/v1/score", "/api/v1/check"
@@ -38,6 +39,7 @@ def make_app(context: Context, token: str | None) -> web.Application:
     changes_nothing = frozenset({_SCORE, _CHECK, _CURVES, _RULES, _RESCORE})
     app = web.Application(
         middlewares=[
+            log_requests(changes_nothing),
             problems,
             refuse_other_sites(
                 context.settings.listen, changes_nothing, has_token=token is not None
@@ -48,7 +50,7 @@ def make_app(context: Context, token: str | None) -> web.Application:
     )
     app[CONTEXT] = context
     app[drafts.ONE_AT_A_TIME] = asyncio.Lock()
-    app.on_response_prepare.append(_harden)
+    app.on_response_prepare.extend((_harden, name_request))
     base = "/api/v1/experiments"
     app.add_routes(
         [

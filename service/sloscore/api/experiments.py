@@ -71,6 +71,9 @@ async def register(request: web.Request) -> web.Response:
     """POST /api/v1/experiments."""
     context = request.app[CONTEXT]
     registration = await read_body(request, Registration)
+    structlog.contextvars.bind_contextvars(
+        experiment=registration.id, task=registration.task.task_name
+    )
     plan = plan_registration(registration)
     if plan.target.url and not context.settings.scrape.allows(plan.target.url):
         raise SpecError([f"target: {plan.target.url} is not among scrape.allowed_targets"])

@@ -30,6 +30,8 @@ _STATUS = {
     StoreError: 503,
 }
 _TIMEOUT_KIND = "timeout"
+# What the log calls the id of a request.
+REQUEST_ID = "request_id"
 
 
 def problem(
@@ -42,7 +44,14 @@ def problem(
 ) -> web.Response:
     """A problem details answer."""
     title = HTTPStatus(status).phrase
-    document = Problem(title=title, status=status, detail=detail, errors=errors, fields=fields)
+    document = Problem(
+        title=title,
+        status=status,
+        detail=detail,
+        errors=errors,
+        fields=fields,
+        request_id=structlog.contextvars.get_contextvars().get(REQUEST_ID),
+    )
     return web.Response(
         body=document.model_dump_json(exclude_none=True).encode(),
         status=status,
@@ -70,7 +79,7 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
         status = next((s for kind, s in _STATUS.items() if isinstance(error, kind)), 500)
         return problem(status, str(error))
     except Exception:  # noqa: BLE001  the last resort of every request
-        _log.exception("request broke", method=request.method, path=request.path)
+        _log.exception("request broke", method=request.method, path=request.rel_url.raw_path)
         return problem(500, "The service failed on this request; its log says why.")
 
 

@@ -50,7 +50,16 @@ import click
     "--interval", envvar="SLOSCORE_INTERVAL", help="Time between evaluations. [default: 5s]"
 )
 @click.option(
-    "--log-format", type=click.Choice(["text", "json"]), default="text", show_default=True
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    envvar="SLOSCORE_LOG_LEVEL",
+    help="What is logged; reads and probes are debug. [default: info]",
+)
+@click.option(
+    "--log-format",
+    type=click.Choice(["console", "json"]),
+    envvar="SLOSCORE_LOG_FORMAT",
+    help="Lines for people, or a JSON object a line. [default: console]",
 )
 def serve(  # noqa: PLR0913  an option each
     *,
@@ -62,7 +71,8 @@ def serve(  # noqa: PLR0913  an option each
     no_prometheus: bool,
     store: str | None,
     interval: str | None,
-    log_format: str,
+    log_level: str | None,
+    log_format: str | None,
 ) -> None:
     """Run the service until SIGTERM or SIGINT.
 
@@ -73,11 +83,10 @@ def serve(  # noqa: PLR0913  an option each
     import os
 
     from sloscore.api.server import serve as run
-    from sloscore.cli.logs import configure_logs
+    from sloscore.logs import configure_logs
     from sloscore.settings import Settings, SettingsFile
     from sloscore.spec.loader import load_model, validate
 
-    configure_logs(json=log_format == "json")
     read = load_model(SettingsFile, config) if config else SettingsFile()
     data: dict[str, Any] = read.model_dump(exclude_unset=True)
     overrides = {
@@ -88,10 +97,13 @@ def serve(  # noqa: PLR0913  an option each
         ("prometheus", "enabled"): False if no_prometheus else None,
         ("store", "path"): store,
         ("evaluation", "interval"): interval,
+        ("log", "level"): log_level,
+        ("log", "format"): log_format,
         ("auth", "token"): os.environ.get("SLOSCORE_TOKEN") or None,
     }
     for (section, key), value in overrides.items():
         if value is not None:
             data[section] = {**(data.get(section) or {}), key: value}
     settings = validate(Settings, data, "settings")
+    configure_logs(settings.log.format, settings.log.level)
     asyncio.run(run(settings, lambda url: click.echo(f"sloscore listens on {url}")))

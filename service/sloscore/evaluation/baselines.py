@@ -66,7 +66,7 @@ class Baselines:
         try:
             return compare_window(plan, window, baseline, now=now, has_given_base=has_given_base)
         except Exception as error:  # noqa: BLE001  as above
-            _log.exception("comparison broke", experiment=experiment.id)
+            _log.exception("comparison broke")
             return not_compared(plan, baseline.id, f"the comparison broke: {type(error).__name__}")
 
     def _stands(self, known: Found) -> bool:

@@ -73,7 +73,12 @@ class Evaluator:
                 self.watch(experiment)
             except (SloscoreError, ValueError) as error:
                 self._telemetry.evaluation_errors.labels("spec").inc()
-                _log.error("experiment not resumed", experiment=experiment.id, error=str(error))
+                _log.error(
+                    "experiment not resumed",
+                    experiment=experiment.id,
+                    task=experiment.task,
+                    error=str(error),
+                )
 
     async def run(self) -> None:
         """Evaluate at every interval until cancelled."""
@@ -168,7 +173,8 @@ class Evaluator:
                 live.baseline = await self._baselines.find(live.plan, live.baseline)
             except StoreError as error:
                 self._telemetry.evaluation_errors.labels("store").inc()
-                _log.warning("baseline not found", experiment=live.target.key, error=str(error))
+                with _named(live.plan):
+                    _log.warning("baseline not found", error=str(error))
 
     def _is_live(self, experiment: str) -> bool:
         return experiment in self._running or experiment in self._ended
@@ -185,10 +191,11 @@ class Evaluator:
             # A source that is down fails for all alike; anything else may be one target's fault.
             live.alone = found.kind not in {"unreachable", "auth"}
             self._telemetry.evaluation_errors.labels(found.kind).inc()
-            if found.kind == INTERNAL:
-                self._log_broken(key, found)
-            else:
-                _log.warning("evaluation failed", experiment=key, kind=found.kind, error=str(found))
+            with _named(live.plan):
+                if found.kind == INTERNAL:
+                    self._log_broken(key, found)
+                else:
+                    _log.warning("evaluation failed", kind=found.kind, error=str(found))
             found = report_outage(live, found, now)
         else:
             live.alone = False
@@ -200,6 +207,9 @@ class Evaluator:
             self.watch(await self._store.finish(key, end, self._clock()))
 
     async def _settle(self, experiment: Experiment) -> None:
+        # This task's own: whatever is logged on the way names the experiment, and no request.
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(experiment=experiment.id, task=experiment.task)
         try:
             await self._finalize(experiment, await self._settled(experiment))
             self._ended.pop(experiment.id, None)
@@ -223,7 +233,7 @@ class Evaluator:
     def _log_broken(self, key: str, failure: SourceError) -> None:
         if key not in self._broken:
             self._broken.add(key)
-            _log.error("evaluation broke", experiment=key, exc_info=failure.__cause__)
+            _log.error("evaluation broke", exc_info=failure.__cause__)
 
     async def _finalize(self, experiment: Experiment, settled: Settled) -> None:
         report, counted = settled.report, settled.counted
@@ -242,21 +252,26 @@ class Evaluator:
                 break
             except Exception as error:  # noqa: BLE001  a full disk must not lose the score
                 self._telemetry.evaluation_errors.labels("store").inc()
-                _log.error("score not stored yet", experiment=experiment.id, error=str(error))
+                _log.error("score not stored yet", error=str(error))
                 await asyncio.sleep(_RETRY_SECONDS)
         if stored.report is None:
             self._board.remove(experiment.id)
             return
         final = Report.model_validate(stored.report)
         self._board.post_final(experiment.id, final, stored.updated_at)
-        _log.info("experiment ended", experiment=experiment.id, state=stored.state)
+        _log.info("experiment ended", state=stored.state)
 
     def _show_again(self, experiment: Experiment, document: Mapping[str, object]) -> None:
         try:
             report = Report.model_validate(document)
         except ValueError as error:
             # Another release wrote it; the API answers it as it is stored.
-            _log.warning("report not shown", experiment=experiment.id, error=str(error))
+            _log.warning(
+                "report not shown",
+                experiment=experiment.id,
+                task=experiment.task,
+                error=str(error),
+            )
             return
         self._board.post_final(experiment.id, report, experiment.updated_at)
 
@@ -286,3 +301,8 @@ class Evaluator:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _named(plan: Plan) -> contextlib.AbstractContextManager[None]:
+    """Logs within name the experiment of this plan and its task."""
+    return structlog.contextvars.bound_contextvars(experiment=plan.experiment, task=plan.task)

@@ -243,6 +243,7 @@ class Problem(BaseModel):
     """An error as RFC 9457 problem details; ``errors`` has one sentence for each mistake.
 
     ``fields`` has those mistakes whose field in the body is known, with a pointer to it.
+    ``request_id`` finds the request in the service's log.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -253,3 +254,4 @@ class Problem(BaseModel):
     detail: str
     errors: list[str] | None = None
     fields: list[FieldProblem] | None = None
+    request_id: str | None = None

@@ -1,0 +1,56 @@
+"""Logs to stderr, a line an event: for people, or a JSON object for machines."""
+
+import logging
+import sys
+from typing import Literal
+
+import structlog
+from structlog.typing import Processor
+
+LogFormat = Literal["console", "json"]
+LogLevel = Literal["debug", "info", "warning", "error"]
+
+
+def configure_logs(log_format: LogFormat, level: LogLevel) -> None:
+    """Send all logs to stderr, those of libraries too; what was configured before is replaced."""
+    shared: tuple[Processor, ...] = (
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    )
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                *_rendering(log_format),
+            ],
+        )
+    )
+    root = logging.getLogger()
+    for known in tuple(root.handlers):
+        if isinstance(known.formatter, structlog.stdlib.ProcessorFormatter):
+            root.removeHandler(known)
+    root.addHandler(handler)
+    root.setLevel(level.upper())
+    logging.captureWarnings(capture=True)
+
+
+def _rendering(log_format: LogFormat) -> tuple[Processor, ...]:
+    # Neither shows the values of variables: there are tokens among them.
+    if log_format == "json":
+        frames = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+        return structlog.processors.ExceptionRenderer(frames), structlog.processors.JSONRenderer()
+    plain = structlog.dev.plain_traceback
+    return (structlog.dev.ConsoleRenderer(colors=False, exception_formatter=plain),)
