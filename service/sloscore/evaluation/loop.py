@@ -233,7 +233,7 @@ class Evaluator:
     def _log_broken(self, key: str, failure: SourceError) -> None:
         if key not in self._broken:
             self._broken.add(key)
-            _log.error("evaluation broke", exc_info=failure.__cause__)
+            _log.error("evaluation broke", experiment=key, exc_info=failure.__cause__)
 
     async def _finalize(self, experiment: Experiment, settled: Settled) -> None:
         report, counted = settled.report, settled.counted
