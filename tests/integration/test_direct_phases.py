@@ -163,7 +163,12 @@ BAD: dict[str, tuple[str, Json, int, str]] = {
     "an unprintable name": ("phases", {"name": "a\nb"}, 422, "body: name: must be printable"),
     "no time": ("phases", {"name": "a", "start": "soon"}, 422, "body: start: 'soon' is no time"),
     "the future": ("phases", {"name": "a", "start": 4e9}, 422, "start: lies in the future"),
-    "before the load": ("phases", {"name": "a", "start": 1}, 422, "start: 1.0 is before"),
+    "before the load": (
+        "phases",
+        {"name": "a", "start": 1},
+        422,
+        "start: 1970-01-01T00:00:01.000Z is before",
+    ),
     "an unknown key": ("phases", {"name": "a", "end": 1}, 422, "body: end: is not a known key"),
     "an end in the future": ("phases/end", {"end": 4e9}, 422, "end: lies in the future"),
     "an end of nothing": ("phases/end", {"name": "a"}, 409, "has no phase 'a' to end"),

@@ -186,7 +186,7 @@ async def test_the_command_shows_ranks_and_scores_beside_those_before(
     assert slow.split()[:3] == ["2", "2", "slow"]
     assert float(slow.split()[4]) == pytest.approx(was, rel=1e-5)
     assert float(slow.split()[3]) > was
-    assert notes == ["1 experiments are left out: live, aborted or not comparable."]
+    assert notes == ["1 experiment is left out: live, aborted or not comparable."]
     file = tmp_path / "slo.yaml"
     file.write_text("latency: {p50: {threshold: -1}}\n")
     wrong = await asyncio.to_thread(sloscore, *given, "--slo", str(file))

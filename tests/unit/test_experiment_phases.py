@@ -78,13 +78,43 @@ def test_a_mark_changes_the_phases_once(before: Marked, change: Change, after: M
 
 REFUSALS: dict[str, tuple[Marked, Change, type[Exception], str]] = {
     "a name that an ended phase has": (OPEN, start("c=1"), ConflictError, "'c=1' has ended"),
-    "another start": (OPEN, start("c=8", 131.0), ConflictError, "start: .* began at 130"),
-    "a start before the load's": ((), start("c=1", 99.0), ValueError, "start: 99.0 is before 100"),
-    "a start within an ended phase": (ENDED, start("x", 139.0), ValueError, "is before 140"),
-    "a start before the phase that goes on": (OPEN, start("x", 129.0), ValueError, "before 130"),
-    "one too many": (ENDED, start("x", most=2), LimitError, "has 2 phases and at most 2"),
-    "an end before the start": (OPEN, end("c=8", 129.0), ValueError, "end: 129.0 is before"),
-    "another end": (ENDED, end("c=8", 141.0), ConflictError, "end: .* ended at 140"),
+    "another start": (
+        OPEN,
+        start("c=8", 131.0),
+        ConflictError,
+        "start: .* began at 1970-01-01T00:02:10.000Z",
+    ),
+    "a start before the load's": (
+        (),
+        start("c=1", 99.0),
+        ValueError,
+        "start: 1970-01-01T00:01:39.000Z is before 1970-01-01T00:01:40.000Z",
+    ),
+    "a start within an ended phase": (
+        ENDED,
+        start("x", 139.0),
+        ValueError,
+        "is before 1970-01-01T00:02:20.000Z",
+    ),
+    "a start before the phase that goes on": (
+        OPEN,
+        start("x", 129.0),
+        ValueError,
+        "before 1970-01-01T00:02:10",
+    ),
+    "one too many": (ENDED, start("x", most=2), LimitError, "as many phases as it may have, 2"),
+    "an end before the start": (
+        OPEN,
+        end("c=8", 129.0),
+        ValueError,
+        "end: 1970-01-01T00:02:09.000Z is before",
+    ),
+    "another end": (
+        ENDED,
+        end("c=8", 141.0),
+        ConflictError,
+        "end: .* ended at 1970-01-01T00:02:20.000Z",
+    ),
     "an end of what never began": (OPEN, end("x"), ConflictError, "has no phase 'x' to end"),
     "an end of nothing at some time": ((), end(at=150.0), ConflictError, "has no phase to end"),
 }

@@ -96,15 +96,16 @@ def _values(changes: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _show(answer: Mapping[str, Any]) -> None:
+    from sloscore.advice.words import counted
     from sloscore.tables import columns
 
     rows = [_row(one) for one in answer["experiments"]]
     for line in columns([_HEADER, *rows]):
         click.echo(line)
     if answer["left_out"]:
-        click.echo(
-            f"{answer['left_out']} experiments are left out: live, aborted or not comparable."
-        )
+        are = "is" if answer["left_out"] == 1 else "are"
+        number = counted(answer["left_out"], "experiment")
+        click.echo(f"{number} {are} left out: live, aborted or not comparable.")
     for one in answer["experiments"]:
         if one["unscorable"]:
             click.echo(f"{one['experiment']}: {one['unscorable']}")

@@ -8,6 +8,7 @@ from sloscore.core.samples import InstanceSample
 from sloscore.errors import ConflictError, LimitError
 from sloscore.experiments.model import Experiment, Phase, State
 from sloscore.experiments.window import WindowAccumulator
+from sloscore.wire import format_time
 
 
 def start_phase(
@@ -26,8 +27,8 @@ def start_phase(
     if is_running and same is not None and same.end is None:
         if start not in {None, same.start}:
             raise ConflictError(
-                f"start: phase {name!r} began at {same.start} already, not at {start}; leave start "
-                "out, or repeat the recorded one"
+                f"start: phase {name!r} began at {format_time(same.start)} already, not at "
+                f"{format_time(start)}; leave start out, or repeat the recorded one"
             )
         return phases
     if not is_running:
@@ -39,14 +40,14 @@ def start_phase(
         raise ConflictError(f"phase {name!r} has ended already; give each phase a name of its own")
     if len(phases) >= most:
         raise LimitError(
-            f"experiment {experiment.id!r} has {len(phases)} phases and at most {most} are allowed "
+            f"experiment {experiment.id!r} has as many phases as it may have, {most} "
             "(limits.max_phases)"
         )
     earliest = _last_bound(experiment)
     if start is not None and start < earliest:
         raise ValueError(
-            f"start: {start} is before {earliest}, where the phase before or the experiment itself "
-            "begins or ends; give a time at or after it"
+            f"start: {format_time(start)} is before {format_time(earliest)}, where the phase before "
+            "or the experiment itself begins or ends; give a time at or after it"
         )
     begins = max(earliest, now) if start is None else start
     return (*ended_phases(phases, begins), Phase(name, begins))
@@ -73,14 +74,14 @@ def end_phase(
     if phase.end is None and experiment.state is State.RUNNING:
         if end is not None and end < phase.start:
             raise ValueError(
-                f"end: {end} is before the start of phase {phase.name!r} at {phase.start}; give a "
-                "time at or after it"
+                f"end: {format_time(end)} is before the start of phase {phase.name!r} at "
+                f"{format_time(phase.start)}; give a time at or after it"
             )
         return ended_phases(phases, now if end is None else end)
     if end not in {None, phase.end}:
         raise ConflictError(
-            f"end: phase {phase.name!r} has ended at {phase.end} already, not at {end}; leave end "
-            "out, or repeat the recorded one"
+            f"end: phase {phase.name!r} has ended at {_said(phase.end)} already, not at "
+            f"{_said(end)}; leave end out, or repeat the recorded one"
         )
     return phases
 
@@ -149,6 +150,10 @@ class PhasedWindow(WindowAccumulator):
         super().feed(taken)
         for _, window in self.parts:
             window.feed(taken)
+
+
+def _said(time: float | None) -> str:
+    return "no time" if time is None else format_time(time)
 
 
 def _last_bound(experiment: Experiment) -> float:

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sloscore.errors import ConflictError, ExperimentNotFoundError
 from sloscore.experiments.model import Experiment, State, sources_of
 from sloscore.experiments.schema import COLUMNS, experiments
+from sloscore.wire import format_time
 
 
 async def find_row(
@@ -57,13 +58,13 @@ def require_same_finish(stored: Experiment, end: float | None, base_score: float
     """Raise ConflictError where a repeated finish contradicts the recorded one."""
     if stored.state is State.ABORTED:
         raise ConflictError(f"experiment {stored.id!r} is aborted and cannot be finished")
-    for name, given, recorded in (
-        ("end", end, stored.end),
-        ("base_score", base_score, stored.base_score),
+    for name, given, recorded, said in (
+        ("end", end, stored.end, format_time),
+        ("base_score", base_score, stored.base_score, str),
     ):
         if given is not None and given != recorded:
             raise ConflictError(
                 f"{name}: experiment {stored.id!r} is already {stored.state} with "
-                f"{'none' if recorded is None else recorded}, not {given}; leave {name} out, or "
-                "repeat the recorded one"
+                f"{'none' if recorded is None else said(recorded)}, not {said(given)}; leave "
+                f"{name} out, or repeat the recorded one"
             )

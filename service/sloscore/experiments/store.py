@@ -47,6 +47,7 @@ from sloscore.experiments.schema import (
     schema_version,
 )
 from sloscore.experiments.tallies import read_tallies
+from sloscore.wire import format_time
 
 
 def _row_of(experiment: Experiment) -> dict[str, object]:
@@ -126,8 +127,8 @@ class ExperimentStore:
                 )
                 if (live or 0) >= max_live:
                     raise LimitError(
-                        f"{live} experiments are live and at most {max_live} may be; finish or "
-                        "abort one first"
+                        f"as many experiments are live as may be, {max_live} "
+                        "(limits.max_live_experiments); finish or abort one first"
                     )
             await connection.execute(experiments.insert().values(_row_of(experiment)))
         return experiment, True
@@ -178,8 +179,8 @@ class ExperimentStore:
             ends = now if end is None and stored.state is State.RUNNING else end
             if ends is not None and ends < stored.start:
                 raise ValueError(
-                    f"end: {ends} is before the start of {experiment_id!r} at {stored.start}; "
-                    "give a time at or after it"
+                    f"end: {format_time(ends)} is before the start of {experiment_id!r} at "
+                    f"{format_time(stored.start)}; give a time at or after it"
                 )
             changes: dict[str, object] = {"end": ends, "base_score": base_score}
             if ends is not None:

@@ -32,12 +32,13 @@ def parse_time(value: object) -> float:
         if moment is None or moment.tzinfo is None:
             raise ValueError(f'{value!r} is no time: write "2026-01-31T12:00:00Z" or Unix seconds')
         seconds = moment.timestamp()
-        if not 0 <= seconds < _END_OF_TIME:
+        # Rounding may take the last of them into the year 10000.
+        if not 0 <= to_milliseconds(seconds) < _END_OF_TIME:
             raise ValueError(f"{value!r} lies outside of the years 1970 to 9999")
         return to_milliseconds(seconds)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise ValueError('a time is written "2026-01-31T12:00:00Z" or as Unix seconds')  # noqa: TRY004  pydantic turns only ValueError into a message
-    if not 0 <= value < _END_OF_TIME:
+    if not (0 <= value < _END_OF_TIME and to_milliseconds(value) < _END_OF_TIME):
         raise ValueError(f"{value} is no Unix time in seconds up to the year 9999")
     return to_milliseconds(value)
 
