@@ -23,6 +23,18 @@ class SpecError(SloscoreError):
         self.fields = tuple(fields)
 
 
+def field_error(*sentences: str, file: str = "") -> SpecError:
+    """The error of sentences that begin with their field: ``window.end: lies in the future``.
+
+    The name of a ``file``, if any, goes before them.
+    """
+    parts = [sentence.partition(": ") for sentence in sentences]
+    return SpecError(
+        [f"{file}: {sentence}" if file else sentence for sentence in sentences],
+        [(tuple(path.split(".")), rest) for path, _, rest in parts],
+    )
+
+
 class SettingsError(SloscoreError):
     """Settings that do not make sense together, or that would be unsafe."""
 

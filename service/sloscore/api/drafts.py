@@ -8,7 +8,7 @@ from sloscore.api.body import read_body, respond
 from sloscore.core.drawing import drawn_values, reached_limit
 from sloscore.core.penalty import Slo, penalty, violation_ratio
 from sloscore.core.sli import Sli
-from sloscore.errors import SpecError
+from sloscore.errors import SpecError, field_error
 from sloscore.generate.compiler import Options, check_interval, groups_for
 from sloscore.generate.deployment import deployment_of
 from sloscore.generate.text import Span
@@ -66,10 +66,13 @@ async def rules(request: web.Request) -> web.Response:
     try:
         check_interval(interval)
     except ValueError as error:
-        raise SpecError([f"interval: {error}"], [(("interval",), str(error))]) from error
+        raise field_error(f"interval: {error}") from error
     options = Options(window, interval, assume_bounds=body.assume_bound)
-    async with request.app[ONE_AT_A_TIME]:
-        text = await asyncio.to_thread(_compiled, body.task, options)
+    try:
+        async with request.app[ONE_AT_A_TIME]:
+            text = await asyncio.to_thread(_compiled, body.task, options)
+    except SpecError as error:
+        raise _of_task(error) from None
     return web.Response(text=text, content_type="application/yaml")
 
 
@@ -88,9 +91,7 @@ def _checked(task: TaskSpec, written: dict[str, object] | None = None) -> web.Re
     try:
         families_for(task)
     except SpecError as error:
-        in_body = written is None
-        fields = [(("task", *place), text) for place, text in error.fields] if in_body else []
-        raise SpecError(error.problems, fields) from None
+        raise (SpecError(error.problems) if written is not None else _of_task(error)) from None
     answer = TaskCheck(
         task=task,
         slis=tuple(_sli(sli, place) for sli, place in task.slo.places()) if task.slo else (),
@@ -102,6 +103,12 @@ def _checked(task: TaskSpec, written: dict[str, object] | None = None) -> web.Re
     except ValueError as error:
         # What only the tuner reads may be any JSON, and pydantic stops at some depth of it.
         raise SpecError(["body: is nested too deeply"]) from error
+
+
+def _of_task(error: SpecError) -> SpecError:
+    """The error of a task as that of a request whose ``task`` it is."""
+    fields = [(("task", *place), sentence) for place, sentence in error.fields]
+    return SpecError(error.problems, fields)
 
 
 def _sli(sli: Sli, place: tuple[str, ...]) -> TaskSli:
@@ -137,11 +144,11 @@ def _compiled(task: TaskSpec, options: Options) -> str:
 def _bound(slo: SloSpec, place: str) -> None:
     number = len(slo.limits())
     if number > MAX_SLIS:
-        raise SpecError([f"body: {place}: holds {number} SLOs; this takes {MAX_SLIS} at most"])
+        raise field_error(f"{place}: holds {number} SLOs; this takes {MAX_SLIS} at most")
 
 
 def _span(seconds: float, name: str) -> Span:
     try:
         return Span(seconds)
     except ValueError as error:
-        raise SpecError([f"body: {name}: {error}"], [((name,), str(error))]) from error
+        raise field_error(f"{name}: {error}") from error

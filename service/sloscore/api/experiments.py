@@ -18,7 +18,13 @@ from sloscore.api.context import CONTEXT, Context
 from sloscore.core.objective import Objective
 from sloscore.core.samples import Target
 from sloscore.core.scoring import Status
-from sloscore.errors import ExperimentNotFoundError, LimitError, SourceError, SpecError
+from sloscore.errors import (
+    ExperimentNotFoundError,
+    LimitError,
+    SourceError,
+    SpecError,
+    field_error,
+)
 from sloscore.evaluation.phased import report_unseen
 from sloscore.evaluation.plan import Plan, plan_of, plan_registration
 from sloscore.evaluation.recognise import with_server
@@ -76,7 +82,7 @@ async def register(request: web.Request) -> web.Response:
     )
     plan = plan_registration(registration)
     if plan.target.url and not context.settings.scrape.allows(plan.target.url):
-        raise SpecError([f"target: {plan.target.url} is not among scrape.allowed_targets"])
+        raise field_error(f"target: {plan.target.url} is not among scrape.allowed_targets")
     await _require_baseline(context, registration, plan)
     if plan.is_open and plan.target.url:
         plan = await _recognised(context, plan)
@@ -86,8 +92,8 @@ async def register(request: web.Request) -> web.Response:
     start = now if registration.start is None else registration.start
     longest = context.settings.evaluation.max_window
     if not now - longest <= start <= now + CLOCK_TOLERANCE:
-        raise SpecError(
-            [f"start: must lie in the past, by no more than {longest:g} s (evaluation.max_window)"]
+        raise field_error(
+            f"start: must lie in the past, by no more than {longest:g} s (evaluation.max_window)"
         )
     experiment = new_experiment(
         id=registration.id,
@@ -142,7 +148,7 @@ async def finish(request: web.Request) -> web.Response:
     body = await read_body(request, Finish, optional=True)
     now = to_milliseconds(context.clock())
     if body.end is not None and body.end > now + CLOCK_TOLERANCE:
-        raise SpecError(["end: lies in the future; finish an experiment when its load has ended"])
+        raise field_error("end: lies in the future; finish an experiment when its load has ended")
     key = request.match_info["id"]
     known = await context.store.get(key)
     end = body.end
@@ -153,7 +159,7 @@ async def finish(request: web.Request) -> web.Response:
     try:
         stored = await context.store.finish(key, end, now, body.base_score, documents_of(last))
     except ValueError as error:
-        raise SpecError([str(error)]) from error
+        raise field_error(str(error)) from error
     context.evaluator.watch(stored)
     return respond(document_of(stored))
 
@@ -217,7 +223,7 @@ async def _recognised(context: Context, plan: Plan) -> Plan:
     try:
         return await with_server(context.source, plan, context.clock(), context.clock())
     except SourceError as error:
-        raise SpecError([f"server: cannot be recognised, as {error}; name it"]) from error
+        raise field_error(f"server: cannot be recognised, as {error}; name it") from error
 
 
 async def capture(context: Context, target: Target) -> Snapshot:

@@ -8,7 +8,7 @@ from aiohttp import web
 from sloscore.api.body import read_body, respond
 from sloscore.api.context import CONTEXT, Context
 from sloscore.api.experiments import CLOCK_TOLERANCE, capture, document_of
-from sloscore.errors import SpecError
+from sloscore.errors import field_error
 from sloscore.evaluation.plan import plan_of
 from sloscore.experiments.model import Experiment, Phase
 from sloscore.experiments.phases import end_phase, start_phase
@@ -46,7 +46,7 @@ async def _mark(
     context = request.app[CONTEXT]
     now = to_milliseconds(context.clock())
     if given is not None and given > now + CLOCK_TOLERANCE:
-        raise SpecError([f"{field}: lies in the future; mark a phase when it {field}s"])
+        raise field_error(f"{field}: lies in the future; mark a phase when it {field}s")
     known = await context.store.get(request.match_info["id"])
     try:
         sample: Snapshot = ()
@@ -56,7 +56,7 @@ async def _mark(
             known.id, lambda found: change(found, now), now, documents_of(sample)
         )
     except ValueError as error:
-        raise SpecError([str(error)]) from error
+        raise field_error(str(error)) from error
     context.evaluator.watch(stored)
     return respond(document_of(stored))
 

@@ -1,6 +1,7 @@
 """Handler for rescoring a task: nothing here is kept, and nothing changes."""
 
 import asyncio
+from collections.abc import Iterable
 from typing import Any
 
 from aiohttp import web
@@ -52,7 +53,17 @@ def _changed(registration: Any, changes: dict[str, Any]) -> SloSpec:  # noqa: AN
     try:
         return validate(SloSpec, with_changes(section, changes), "set")
     except SpecError as error:
-        raise SpecError([_placed(problem) for problem in error.problems]) from None
+        fields = [(("set", *_cause(place, changes)), told) for place, told in error.fields]
+        raise SpecError([_placed(problem) for problem in error.problems], fields) from None
+
+
+def _cause(place: tuple[str | int, ...], changes: Iterable[str]) -> tuple[str, ...]:
+    """The path among the changes that leads to a place of the section, to what is in it or around it."""
+    where = ".".join(map(str, place))
+    for path in changes:
+        if where == path or where.startswith(f"{path}.") or path.startswith(f"{where}."):
+            return (path,)
+    return ()
 
 
 def _placed(problem: str) -> str:

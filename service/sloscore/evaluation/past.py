@@ -1,6 +1,6 @@
 """The score of a past window that nobody registered."""
 
-from sloscore.errors import SpecError
+from sloscore.errors import field_error
 from sloscore.evaluation.phased import with_phases
 from sloscore.evaluation.plan import plan_window
 from sloscore.evaluation.recognise import with_server
@@ -21,15 +21,15 @@ async def score_past(
     """
     plan = plan_window(request)
     if request.window is None:
-        raise SpecError(["window: missing: give its start and its end"])
+        raise field_error("window: missing: give its start and its end")
     start, end = request.window.start, request.window.end
     if end > now:
-        raise SpecError(["window.end: lies in the future; register an experiment for a live score"])
+        raise field_error("window.end: lies in the future; register an experiment for a live score")
     if end - start > settings.max_window:
-        raise SpecError([f"window: is longer than the {settings.max_window:g} s that are allowed"])
+        raise field_error(f"window: is longer than the {settings.max_window:g} s that are allowed")
     start += plan.warmup
     if start >= end:
-        raise SpecError([f"slo.warmup: {plan.warmup:g} s leave nothing of the window"])
+        raise field_error(f"slo.warmup: {plan.warmup:g} s leave nothing of the window")
     plan = await with_server(source, plan, start, end)
     until = min(now, end + settings.closing_wait)
     window = await replay(source, plan.target, start, end, until)

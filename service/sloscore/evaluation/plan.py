@@ -10,7 +10,7 @@ from sloscore.core.samples import Target
 from sloscore.core.shares import UNKNOWN_FAILURES
 from sloscore.core.sli import Sli
 from sloscore.core.verdict import HardFailOn
-from sloscore.errors import SpecError
+from sloscore.errors import field_error
 from sloscore.evaluation.measure import UNKNOWN_SETUP, Setup
 from sloscore.experiments.model import Experiment
 from sloscore.spec.model import OptimizationSpec, TaskSpec
@@ -82,7 +82,7 @@ def plan_registration(registration: Registration, server: str | None = None) -> 
     }
     task = task.model_copy(update={k: v for k, v in overrides.items() if v is not None})
     if not task.selector and registration.target is None:
-        raise SpecError([_NO_SELECTOR])
+        raise field_error(_NO_SELECTOR)
     plan = _plan(registration.id, task.task_name, task)
     return replace(
         plan,
@@ -111,7 +111,7 @@ def plan_under(plan: Plan, slo: SloSpec | None) -> Plan:
 def plan_window(request: ScoreRequest) -> Plan:
     """The plan of a past window that nobody registered; raises SpecError as for registrations."""
     if not request.selector:
-        raise SpecError([_NO_SELECTOR])
+        raise field_error(_NO_SELECTOR)
     task = TaskSpec(
         task_name="window",
         slo=request.slo,
@@ -152,7 +152,7 @@ def setup_of(task: TaskSpec) -> Setup:
 
 def _plan(experiment: str | None, name: str | None, task: TaskSpec) -> Plan:
     if problem := missing_gpus(task):
-        raise SpecError([problem])
+        raise field_error(problem)
     selector = tuple(sorted(task.selector.items()))
     return Plan(
         experiment=experiment,

@@ -5,7 +5,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from sloscore.core.samples import Family
-from sloscore.errors import SpecError
+from sloscore.errors import field_error
 from sloscore.generate.deployment import Deployment, Indicator
 from sloscore.generate.text import plain
 from sloscore.spec.metric import Metric
@@ -46,10 +46,10 @@ def with_bounds(deployment: Deployment, *, assumed: bool) -> Deployment:
             if bound is None:
                 named = f"the limit of {plain(limit)} s of {signal}"
                 why = _why_none(deployment, family, limit, named)
-                problems.append(f"{deployment.file}: slo.goodput: cannot be told by a ruler: {why}")
+                problems.append(f"slo.goodput: cannot be told by a ruler: {why}")
         indicators.append(replace(indicator, bounds=tuple(bounds)))
     if problems:
-        raise SpecError(problems)
+        raise field_error(*problems, file=deployment.file)
     return replace(deployment, indicators=tuple(indicators))
 
 

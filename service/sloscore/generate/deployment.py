@@ -8,7 +8,7 @@ from sloscore.core.samples import Family, FamilyKind, Labels
 from sloscore.core.shares import UNKNOWN_FAILURES, Failures
 from sloscore.core.sli import Sli, minimum_requests
 from sloscore.core.verdict import HardFailOn
-from sloscore.errors import SpecError
+from sloscore.errors import SpecError, field_error
 from sloscore.spec.model import TaskSpec
 from sloscore.spec.preset import Preset, preset_for, preset_names, roles_for
 from sloscore.spec.slo import SloSpec
@@ -64,13 +64,14 @@ def deployment_of(task: TaskSpec, file: str) -> Deployment:
     """
     slo = task.slo
     if problems := _problems(task, slo):
-        raise SpecError([f"{file}: {problem}" for problem in problems])
+        raise field_error(*problems, file=file)
     assert slo is not None  # noqa: S101  a problem otherwise
     try:
         preset = _preset(task)
         families = {family.role: family for family in preset.families(roles_for(task, preset))}
     except SpecError as error:
-        raise SpecError([f"{file}: {problem}" for problem in error.problems]) from None
+        problems = [f"{file}: {problem}" for problem in error.problems]
+        raise SpecError(problems, error.fields) from None
     return Deployment(
         task=task.task_name,
         file=file,
@@ -117,7 +118,7 @@ def _preset(task: TaskSpec) -> Preset:
             "server: is required: a ruler cannot recognise a server by its metrics; name one of "
             f"{known}, or give the metrics' own names under metrics"
         )
-        raise SpecError([problem])
+        raise field_error(problem)
     return preset
 
 

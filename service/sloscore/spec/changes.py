@@ -20,9 +20,12 @@ def with_changes(document: Mapping[str, Any], changes: Mapping[str, object]) -> 
     problems = []
     for path, value in changes.items():
         if problem := _change(changed, path.split(_SEPARATOR), value):
-            problems.append(f"{path}: {problem}")
+            problems.append((path, problem))
     if problems:
-        raise SpecError(problems)
+        raise SpecError(
+            [f"{path}: {problem}" for path, problem in problems],
+            [((path,), problem) for path, problem in problems],
+        )
     return changed
 
 

@@ -102,7 +102,7 @@ class Preset(BaseModel):
         metrics = {str(role): metric for role, metric in self.metrics.items()}
         asked = tuple(roles)
         if missing := [self._missing(role) for role in asked if role not in metrics]:
-            raise SpecError(missing)
+            raise SpecError(missing, [(("server",), sentence) for sentence in missing])
         return tuple(metrics[role].family(role) for role in asked)
 
     def _missing(self, role: str) -> str:
