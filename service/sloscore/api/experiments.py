@@ -182,17 +182,23 @@ async def score(request: web.Request) -> web.Response:
     key = request.match_info["id"]
     if wait and context.board.waiting >= context.settings.limits.max_waiting:
         raise LimitError("too many requests wait for scores already; ask without wait")
-    # Who waits before the state is read cannot miss the end.
-    with context.board.waiter(key) as ended:
-        experiment = await context.store.get(key)
-        if wait and experiment.state in LIVE:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(ended.wait(), wait)
-            experiment = await context.store.get(key)
+    experiment = await (_at_end(context, key, wait) if wait else context.store.get(key))
     if experiment.report is not None:
         # As it was stored: no later release changes a final score.
         return respond_stored(experiment.report)
     return respond(current_report(context, experiment))
+
+
+async def _at_end(context: Context, key: str, wait: float) -> Experiment:
+    """An experiment once it has ended, or as it is after so many seconds."""
+    # Who waits before the state is read cannot miss the end.
+    with context.board.waiter(key) as ended:
+        experiment = await context.store.get(key)
+        if experiment.state not in LIVE:
+            return experiment
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(ended.wait(), wait)
+    return await context.store.get(key)
 
 
 async def _require_baseline(context: Context, registration: Registration, plan: Plan) -> None:
