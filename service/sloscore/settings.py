@@ -254,8 +254,17 @@ class EvaluationSettings(SettingsModel):
 
 
 class LimitSettings(SettingsModel):
-    """What one client may ask of the service."""
+    """What one client may ask of the service; times are in seconds.
 
+    ``idle_timeout`` bounds the time until the headers of a connection's next request are there,
+    ``body_timeout`` that of a body, ``unread_timeout`` how long a client may take nothing of its
+    answer.
+    """
+
+    max_connections: int = Field(default=4096, ge=1)
+    idle_timeout: Duration = 75.0
+    body_timeout: Duration = 30.0
+    unread_timeout: Duration = 30.0
     max_body_bytes: int = Field(default=1024 * 1024, ge=1024)
     max_live_experiments: int = Field(default=5000, ge=1)
     max_exported_experiments: int = Field(default=10_000, ge=1)

@@ -4,7 +4,7 @@ import asyncio
 import bisect
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -57,7 +57,7 @@ class Api:
         path: str,
         *,
         body: Json = None,
-        raw: bytes | None = None,
+        raw: bytes | AsyncIterable[bytes] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """One request; ``path`` holds its query as it goes over the wire, ``raw`` is no JSON."""

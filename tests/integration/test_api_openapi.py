@@ -4,6 +4,7 @@ import asyncio
 import re
 import socket
 import sqlite3
+from collections.abc import AsyncIterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -74,6 +75,12 @@ def template_of(path: str) -> str:
     return next(t for t in templates if re.fullmatch(re.sub(r"{\w+}", "[^/]+", t), plain))
 
 
+async def stalled() -> AsyncIterator[bytes]:
+    """A body that never ends."""
+    yield b"{"
+    await asyncio.Event().wait()
+
+
 @dataclass
 class Reader:
     """Sends requests, and holds their answers against the document; ``seen`` is what came."""
@@ -88,10 +95,10 @@ class Reader:
         return await self._send("post", path, body=body, **{"headers": BEARER, **more})
 
     async def post_bad_bodies(self, path: str) -> None:
-        """What no route with a body can use: a wrong key, no JSON, another type, too much."""
+        """What no route with a body can use: a wrong key, no JSON, another type, too much, too late."""
         await self.post(path, {"unknown": 1})
         for raw, kind in ((b"{", "application/json"), (b" " * 2049, "application/json"),
-                          (b"{}", "text/plain")):  # fmt: skip
+                          (b"{}", "text/plain"), (stalled(), "application/json")):  # fmt: skip
             await self.post(path, raw=raw, headers={**BEARER, "Content-Type": kind})
 
     async def _send(self, method: str, path: str, **more: Json) -> Answer:
@@ -225,8 +232,8 @@ async def break_store(read: Reader, path: Path) -> None:
 async def test_every_documented_answer_is_given_and_fits_its_schema(
     deployments: Deployments, prometheus: PrometheusProcess, tmp_path: Path
 ) -> None:
-    limits = {"max_body_bytes": 2048, "max_live_experiments": 2, "max_waiting": 1}
-    limits["max_phases"] = 2
+    limits = {"max_body_bytes": 2048, "max_live_experiments": 2, "max_waiting": 1,
+              "max_phases": 2, "body_timeout": "250ms"}  # fmt: skip
     given = settings(tmp_path, prometheus.url, auth={"token": TOKEN}, limits=limits)
     async with serving(given) as api:
         read = Reader(api)

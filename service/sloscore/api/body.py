@@ -1,5 +1,6 @@
 """Request bodies and parameters, checked."""
 
+import asyncio
 import math
 from collections.abc import Mapping
 from typing import TypeVar
@@ -8,6 +9,7 @@ import orjson
 from aiohttp import web
 from pydantic import BaseModel
 
+from sloscore.api.context import CONTEXT
 from sloscore.errors import SpecError
 from sloscore.spec.loader import validate
 
@@ -18,11 +20,17 @@ async def read_body(request: web.Request, model: type[Model], *, optional: bool 
     """The JSON body as a document; an ``optional`` one may be empty.
 
     Raises SpecError for content that does not fit and for query parameters, which a body takes
-    the place of, and HTTPException for what is not JSON.
+    the place of, and HTTPException for what is not JSON or does not come in time.
     """
     refuse_unknown(request, frozenset())
+    seconds = request.app[CONTEXT].settings.limits.body_timeout
     try:
-        raw = await request.read()
+        async with asyncio.timeout(seconds):
+            raw = await request.read()
+    except TimeoutError as error:
+        raise web.HTTPRequestTimeout(
+            text=f"The body did not come within the {seconds:g} s that are allowed."
+        ) from error
     except web.RequestPayloadError as error:
         raise web.HTTPBadRequest(text="The body cannot be read: its encoding is broken.") from error
     if not raw and optional:

@@ -33,6 +33,7 @@ from sloscore.wire import (
 )
 
 _REF = "#/components/schemas/{model}"
+_BODY_TOO_SLOW = 408
 _ID = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
 _TASK = {"name": "task", "in": "path", "required": True, "schema": {"type": "string"}}
 
@@ -188,7 +189,8 @@ def _describe(operation: _Operation, refs: Any) -> dict[str, Any]:  # noqa: ANN4
         str(status): {"description": operation.summary, "content": content}
         for status in operation.statuses
     }
-    for status in operation.problems:
+    problems = (*operation.problems, *(() if operation.body is None else (_BODY_TOO_SLOW,)))
+    for status in sorted(problems):
         responses[str(status)] = {"description": "What was wrong", "content": problem}
     described: dict[str, Any] = {
         "operationId": operation.id,

@@ -13,7 +13,7 @@ from aiohttp import web
 from sloscore.api.app import make_app
 from sloscore.api.auth import read_token
 from sloscore.api.context import Context
-from sloscore.errors import SettingsError
+from sloscore.api.listener import accept, listen
 from sloscore.evaluation.board import Board
 from sloscore.evaluation.loop import Evaluator
 from sloscore.experiments.lock import held
@@ -40,7 +40,7 @@ async def running_service(
     StoreError for a file that is no store of this release, or that another service uses.
     """
     token = read_token(settings.auth)
-    listener = _listen(settings)
+    listener = listen(settings.listen, settings.limits)
     telemetry = Telemetry()
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(listener.close)
@@ -65,11 +65,13 @@ async def running_service(
             access_log=None,
             shutdown_timeout=_SHUTDOWN_SECONDS,
             handler_cancellation=True,
+            # Counts from the connection's start or its last answer to the end of the next headers.
+            keepalive_timeout=settings.limits.idle_timeout,
         )
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         stack.callback(board.wake_all)
-        await web.SockSite(runner, listener).start()
+        stack.callback((await accept(listener, runner, settings.limits)).close)
         yield _url(listener)
 
 
@@ -85,19 +87,6 @@ async def serve(settings: Settings, announce: Callable[[str], None]) -> None:
         announce(url)
         await stop.wait()
         _log.info("stopping")
-
-
-def _listen(settings: Settings) -> socket.socket:
-    host, port = settings.listen.host, settings.listen.port
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family, backlog=1024)
-    except OSError as error:
-        # Python adds the address, which is said already.
-        reason = str(error.strerror or error).partition(" (while")[0]
-        raise SettingsError(
-            f"cannot listen on {host}:{port}: {reason}; choose another listen.host or listen.port"
-        ) from error
 
 
 def _url(listener: socket.socket) -> str:

@@ -1,0 +1,104 @@
+"""The door of the service: its socket, and how many connections may be open at once."""
+
+import asyncio
+import contextlib
+import resource
+import socket
+import sys
+from http import HTTPStatus
+from typing import cast
+
+from aiohttp import web
+
+from sloscore.errors import SettingsError
+from sloscore.settings import LimitSettings, ListenSettings
+from sloscore.wire import Problem
+
+# How many connections the kernel holds before they are accepted.
+_BACKLOG = 1024
+# The store, the metric sources and logs have files of their own.
+_OTHER_FILES = 256
+_REFUSAL_SECONDS = 1.0
+
+
+def listen(settings: ListenSettings, limits: LimitSettings) -> socket.socket:
+    """A socket that listens; answers on its connections must be read within the limits.
+
+    Raises SettingsError for an address that cannot be bound.
+    """
+    host, port = settings.host, settings.port
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        # Python adds the address, which is said already.
+        reason = str(error.strerror or error).partition(" (while")[0]
+        raise SettingsError(
+            f"cannot listen on {host}:{port}: {reason}; choose another listen.host or listen.port"
+        ) from error
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        # Connections inherit it: Linux drops one whose peer takes nothing of what was sent.
+        milliseconds = round(limits.unread_timeout * 1000)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
+    return listener
+
+
+async def accept(
+    listener: socket.socket, runner: web.AppRunner, limits: LimitSettings
+) -> asyncio.Server:
+    """Let a runner that is set up answer on the socket; connections past the limit are refused."""
+    answering = cast("web.Server", runner.server)
+    most = max(1, min(limits.max_connections, _files_allowed() - _OTHER_FILES))
+    refusal = _refusal(most)
+
+    def protocol() -> asyncio.Protocol:
+        return answering() if len(answering.connections) < most else _Refusing(refusal)
+
+    loop = asyncio.get_running_loop()
+    return await loop.create_server(protocol, sock=listener, backlog=_BACKLOG)
+
+
+def _files_allowed() -> int:
+    """How many files this process may have open, once it has asked for all that it can have."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # Some systems name a hard limit that they do not grant.
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return sys.maxsize if soft == resource.RLIM_INFINITY else soft
+
+
+def _refusal(most: int) -> bytes:
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    detail = (
+        f"{most} connections are open, and no more are allowed (limits.max_connections): close "
+        "those that you do not use, or try again later."
+    )
+    problem = Problem(title=status.phrase, status=status, detail=detail)
+    body = problem.model_dump_json(exclude_none=True).encode()
+    head = (
+        f"HTTP/1.1 {status} {status.phrase}\r\nContent-Type: application/problem+json\r\n"
+        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+class _Refusing(asyncio.Protocol):
+    """Says that there is no room, whatever it is asked, and hangs up."""
+
+    def __init__(self, answer: bytes) -> None:
+        self._answer = answer
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._transport.write(self._answer)
+        self._transport.write_eof()
+        loop = asyncio.get_running_loop()
+        self._end = loop.call_later(_REFUSAL_SECONDS, self._transport.abort)
+
+    def data_received(self, _: bytes) -> None:
+        # Closed with a request unread, the connection would be reset before the answer is seen.
+        self._transport.close()
+
+    def connection_lost(self, _: Exception | None) -> None:
+        self._end.cancel()
