@@ -47,6 +47,10 @@ class SourceError(SloscoreError):
         self.kind = kind
 
 
+class SourceDownError(SourceError):
+    """The metric source as a whole does not answer: whoever asks it for less fails alike."""
+
+
 class ExperimentNotFoundError(SloscoreError):
     """No experiment of this id is registered."""
 

@@ -122,7 +122,8 @@ class PrometheusSettings(SettingsModel):
     """Access to the HTTP API of Prometheus, or of an engine that speaks it.
 
     ``timeout`` is the deadline of one query in seconds; ``max_answer_bytes`` bounds one answer
-    after decompression; ``samples_span`` is how many seconds of raw samples one query asks for;
+    after decompression; ``max_clock_skew`` is how many seconds its clock may differ from this
+    machine's before it is believed no more; ``samples_span`` is how many seconds of raw samples one query asks for;
     ``max_query_targets`` and ``max_query_bytes`` bound the selectors that share a query.
     Files with credentials and certificates are read again when they change. Without it
     (``enabled`` false) experiments must name a target of their own.
@@ -136,6 +137,7 @@ class PrometheusSettings(SettingsModel):
     max_query_bytes: int = Field(default=16 * 1024, ge=1)
     max_answer_bytes: int = Field(default=256 * 1024 * 1024, ge=1024)
     samples_span: Duration = 600.0
+    max_clock_skew: Duration = 2.0
     bearer_token: SecretStr | None = None
     bearer_token_file: Path | None = None
     basic_auth: BasicAuthSettings | None = None

@@ -1,5 +1,6 @@
 """What the service counts of itself."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -66,6 +67,12 @@ class Telemetry:
             buckets=_EVALUATION_BUCKETS,
             registry=self.registry,
         )
+        self._clock_offset = Gauge(
+            conventions.SOURCE_CLOCK_OFFSET,
+            "Seconds that Prometheus' clock is ahead of the service's; NaN while it does not tell.",
+            registry=self.registry,
+        )
+        self.on_clock_offset(None)
         build = Gauge(
             conventions.BUILD_INFO,
             "Always 1; the label is the version of the service.",
@@ -80,6 +87,17 @@ class Telemetry:
         self._query_duration.labels(kind).observe(seconds)
         if error is not None:
             self._query_errors.labels(kind, error).inc()
+
+    def on_clock_offset(self, seconds: float | None) -> None:
+        """Keep how far Prometheus' clock is ahead of the service's, None where it did not tell."""
+        self._clock_offset.set(math.nan if seconds is None else seconds)
+
+    @property
+    def clock_offset(self) -> float | None:
+        """Seconds that Prometheus' clock is ahead of the service's, as far as it told last."""
+        (family,) = self._clock_offset.collect()
+        seconds = family.samples[0].value
+        return None if math.isnan(seconds) else seconds
 
     @property
     def last_evaluation_time(self) -> float | None:

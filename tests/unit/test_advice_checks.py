@@ -8,9 +8,10 @@ from tests.unit.advice_facts import AT, A, B, facts_of, sample, shown
 from sloscore.advice.doctor import check_clock
 from sloscore.advice.findings import Check, Examination, Finding, Severity, info, ok, warning
 from sloscore.advice.load import check_requests, window_start
-from sloscore.advice.probe import Offset, Scraped
+from sloscore.advice.probe import Scraped
 from sloscore.advice.targets import check_scrapes, check_targets
 from sloscore.advice.words import bounds_text, duration, instances_text, listed, selector_text
+from sloscore.sources.base import Offset
 from sloscore.sources.scrapes import Instance
 
 

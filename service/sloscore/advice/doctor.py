@@ -12,12 +12,13 @@ from sloscore.advice.findings import Check, Examination, Finding, critical, ok, 
 from sloscore.advice.load import check_requests, window_start
 from sloscore.advice.metrics import check_metrics, check_natives, find_preset
 from sloscore.advice.presence import explain_absence
-from sloscore.advice.probe import Offset, Probe
+from sloscore.advice.probe import Probe
 from sloscore.advice.targets import check_instances, check_restarts, check_scrapes, check_targets
 from sloscore.advice.words import counted, duration, selector_text
 from sloscore.core.samples import Target
 from sloscore.errors import SourceError, SpecError
 from sloscore.settings import PrometheusSettings
+from sloscore.sources.base import Offset
 from sloscore.spec.model import TaskSpec
 from sloscore.spec.preset import Preset, preset_for, roles_for
 

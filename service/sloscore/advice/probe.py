@@ -1,6 +1,5 @@
 """What an examination asks of a metric engine; every question is bounded and changes nothing."""
 
-import math
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from sloscore.core.samples import Labels, Target
 from sloscore.errors import SourceError
 from sloscore.promql_text import matcher
 from sloscore.settings import PrometheusSettings
-from sloscore.sources.base import Snapshot
+from sloscore.sources.base import Offset, Snapshot
 from sloscore.sources.decode import Row, result_of
 from sloscore.sources.prometheus import PrometheusSource
 from sloscore.sources.promql import UP, instance_matchers
@@ -28,14 +27,6 @@ class Scraped:
 
     time: float
     succeeded: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Offset:
-    """By how many seconds the engine's clock is ahead of this one, give or take ``error``."""
-
-    seconds: float
-    error: float
 
 
 class Probe:
@@ -57,14 +48,7 @@ class Probe:
 
     async def offset(self) -> Offset:
         """How far the engine's clock and this machine's are apart."""
-        began = self._clock()
-        rows = await self._ask("vector(time())", None, "vector")
-        ended = self._clock()
-        with _Decoding():
-            theirs = float(rows[0]["value"][1])
-            if not math.isfinite(theirs):
-                raise ValueError(f"its time is {theirs}")
-        return Offset(theirs - (began + ended) / 2, (ended - began) / 2)
+        return await self._source.offset(self._clock)
 
     async def engine(self) -> Engine:
         """Which engine it is, as far as it says so."""

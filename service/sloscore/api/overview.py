@@ -31,6 +31,7 @@ async def status_of(context: Context) -> StatusDocument:
         now=context.clock(),
         last_evaluation=telemetry.last_evaluation_time,
         evaluation_errors=telemetry.failed_evaluations(),
+        clock_offset=telemetry.clock_offset,
         sources=tuple(
             QueryTally(
                 kind=tally.kind,

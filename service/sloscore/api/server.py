@@ -19,6 +19,7 @@ from sloscore.evaluation.loop import Evaluator
 from sloscore.experiments.lock import held
 from sloscore.experiments.store import ExperimentStore
 from sloscore.settings import Settings
+from sloscore.sources.clock import PunctualSource
 from sloscore.sources.prometheus import PrometheusSource
 from sloscore.sources.routed import RoutedSource
 from sloscore.sources.scrape import ScrapeSource
@@ -48,7 +49,12 @@ async def running_service(
         store = await ExperimentStore.open(settings.store.path)
         stack.push_async_callback(store.close)
         source = RoutedSource(
-            PrometheusSource(settings.prometheus, telemetry.on_query)
+            PunctualSource(
+                PrometheusSource(settings.prometheus, telemetry.on_query),
+                settings.prometheus.max_clock_skew,
+                clock,
+                telemetry.on_clock_offset,
+            )
             if settings.prometheus.enabled
             else None,
             ScrapeSource(settings.scrape, telemetry.on_query, clock),

@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 import orjson
 import structlog
 
-from sloscore.errors import SloscoreError, SourceError, StoreError
+from sloscore.errors import SloscoreError, SourceDownError, SourceError, StoreError
 from sloscore.evaluation.baselines import Baselines
 from sloscore.evaluation.board import Board
 from sloscore.evaluation.phased import report_unseen
@@ -189,7 +189,8 @@ class Evaluator:
         key = live.target.key
         if isinstance(found, SourceError):
             # A source that is down fails for all alike; anything else may be one target's fault.
-            live.alone = found.kind not in {"unreachable", "auth"}
+            is_down = isinstance(found, SourceDownError) or found.kind in {"unreachable", "auth"}
+            live.alone = not is_down
             self._telemetry.evaluation_errors.labels(found.kind).inc()
             with _named(live.plan):
                 if found.kind == INTERNAL:

@@ -1,6 +1,7 @@
 """The protocol that every metric source speaks."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from sloscore.core.samples import InstanceSample, Target
@@ -9,7 +10,20 @@ from sloscore.errors import SourceError
 Snapshot = Sequence[InstanceSample]
 
 OnQuery = Callable[[str, float, str | None], None]
-"""Told of each query: its kind (snapshot, samples, check, scrape), its seconds, its error's kind."""
+"""Told of each query: its kind (snapshot, samples, clock, scrape), its seconds, its error's kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offset:
+    """By how many seconds the source's clock is ahead of this one, give or take ``error``."""
+
+    seconds: float
+    error: float
+
+    @property
+    def least(self) -> float:
+        """Seconds that the clocks differ by at least, on either side."""
+        return max(0.0, abs(self.seconds) - self.error)
 
 
 class MetricSource(Protocol):

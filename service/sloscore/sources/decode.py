@@ -127,6 +127,13 @@ def decode_names(body: bytes) -> frozenset[str]:
         return frozenset(row["metric"]["__name__"] for row in result_of(body, "vector"))
 
 
+def decode_time(body: bytes) -> float:
+    """The only value of a vector, as Unix seconds; raises SourceError."""
+    with _well_formed():
+        (row,) = result_of(body, "vector")
+        return milliseconds(row["value"][1]) / 1000
+
+
 @dataclass(slots=True)
 class _Mark:
     """``up`` or the process start of an instance: values and times by their series' labels."""
@@ -301,7 +308,7 @@ def instance_of(labels: Mapping[str, str]) -> Instance:
 def _well_formed() -> Iterator[None]:
     try:
         yield
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
         raise _undecodable(f"a row of the answer cannot be read ({error!r})") from None
 
 

@@ -9,7 +9,7 @@ from sloscore.core.samples import Labels, Target
 from sloscore.errors import SourceError
 from sloscore.settings import PrometheusSettings
 from sloscore.sources import promql
-from sloscore.sources.base import OnQuery, Snapshot
+from sloscore.sources.base import Offset, OnQuery, Snapshot
 from sloscore.sources.decode import (
     SamplesAnswer,
     SnapshotAnswer,
@@ -17,6 +17,7 @@ from sloscore.sources.decode import (
     decode_names,
     decode_samples,
     decode_snapshot,
+    decode_time,
     result_of,
 )
 from sloscore.sources.scrapes import Instance
@@ -85,6 +86,13 @@ class PrometheusSource:
     async def check(self) -> None:
         """See MetricSource."""
         await self._query("check", "vector(1)", None, lambda body: result_of(body, "vector"))
+
+    async def offset(self, clock: Callable[[], float] = time.time) -> Offset:
+        """How far Prometheus' clock and the given one are apart; raises SourceError."""
+        began = clock()
+        theirs = await self._query("clock", "vector(time())", None, decode_time)
+        ended = clock()
+        return Offset(theirs - (began + ended) / 2, (ended - began) / 2)
 
     async def close(self) -> None:
         """See MetricSource."""

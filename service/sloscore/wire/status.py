@@ -40,7 +40,8 @@ class Followed(Document):
 class StatusDocument(Document):
     """The state of the service; counts are those since ``started_at``.
 
-    ``experiments`` counts all of the store by state. ``followed`` has the running ones that began
+    ``clock_offset`` is how many seconds Prometheus' clock is ahead of the service's, null where it has
+    not told. ``experiments`` counts all of the store by state. ``followed`` has the running ones that began
     last, ``running`` says how many there are. ``settings`` are those in effect, secrets masked.
     """
 
@@ -49,6 +50,7 @@ class StatusDocument(Document):
     now: Time
     last_evaluation: Time | None
     evaluation_errors: dict[str, int]
+    clock_offset: float | None
     sources: tuple[QueryTally, ...]
     experiments: dict[str, int]
     running: int
