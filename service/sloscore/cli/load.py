@@ -7,7 +7,8 @@ from typing import Any, Final
 from sloscore.cli.command import Interrupted, Signals, run_command
 from sloscore.cli.exits import CANNOT_RUN, code_of_command
 from sloscore.cli.options import say
-from sloscore.client import Experiment, SLOClient
+from sloscore.cli.service import ServiceAccess
+from sloscore.client import Experiment
 from sloscore.client.errors import Conflict, ExperimentAborted, SLOClientError
 
 # Whoever waits for the first answer sees at once that there is no service; a load that took an
@@ -51,10 +52,9 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class ServedRun:
-    """One experiment of the service at ``url``; ``body`` is what registers it."""
+    """One experiment of a service; ``body`` is what registers it."""
 
-    url: str
-    token: str | None
+    service: ServiceAccess
     body: Mapping[str, Any]
 
     @property
@@ -74,7 +74,7 @@ class ServedRun:
                 is_registered = True
             say(f"experiment {self.id} runs")
             adviser = _Adviser(self._experiment(0, _ASIDE_SECONDS)) if stop_early else None
-            load.run(adviser, {"SLOSCORE_URL": self.url, "SLOSCORE_EXPERIMENT": self.id})
+            load.run(adviser, {"SLOSCORE_URL": self.service.url, "SLOSCORE_EXPERIMENT": self.id})
         except BaseException as error:
             if is_registered:
                 self._abort(error)
@@ -89,7 +89,7 @@ class ServedRun:
             say("the load has ended; waiting for the score")
             return dict(experiment.result(timeout).raw)
         except Interrupted:
-            say(f"the score will be at {self.url}/api/v1/experiments/{self.id}/score")
+            say(f"the score will be at {self.service.url}/api/v1/experiments/{self.id}/score")
             raise
 
     def _finish(self, experiment: Experiment) -> None:
@@ -102,7 +102,7 @@ class ServedRun:
             raise
 
     def _experiment(self, retries: int, timeout: float = 10.0) -> Experiment:
-        client = SLOClient(self.url, token=self.token, retries=retries, timeout=timeout)
+        client = self.service.client(retries=retries, timeout=timeout)
         return client.experiment(**self.body)
 
     def _abort(self, error: BaseException) -> None:

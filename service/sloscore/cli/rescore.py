@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from sloscore.cli import exits
-from sloscore.cli.options import pairs, read_token, say, web_address
+from sloscore.cli.options import pairs, say
+from sloscore.cli.service import ServiceAccess, service_options
 from sloscore.errors import SpecError
 
 _HEADER = ("RANK", "WAS", "EXPERIMENT", "SCORE", "WAS", "STATUS", "BINDING")
@@ -33,13 +34,7 @@ _HEADER = ("RANK", "WAS", "EXPERIMENT", "SCORE", "WAS", "STATUS", "BINDING")
     "--set", "changes", multiple=True, callback=pairs, metavar="PATH=VALUE",
     help="Change one value of the newest experiment's slo section; null takes it away. Repeatable.",
 )  # fmt: skip
-@click.option(
-    "--url", envvar="SLOSCORE_URL", default="http://127.0.0.1:8520", show_default=True,
-    callback=web_address, help="URL of the service.",
-)  # fmt: skip
-@click.option(
-    "--token-file", type=click.Path(path_type=Path), help="File with the service's token."
-)
+@service_options
 @click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")
 @click.pass_context
 def rescore(  # noqa: PLR0913  an option each
@@ -48,8 +43,7 @@ def rescore(  # noqa: PLR0913  an option each
     task: str,
     file: Path | None,
     changes: dict[str, str],
-    url: str,
-    token_file: Path | None,
+    service: ServiceAccess,
     as_json: bool,
 ) -> None:
     """Judge the ended experiments of a task again, under other SLOs, and rank them.
@@ -57,15 +51,14 @@ def rescore(  # noqa: PLR0913  an option each
     The service does so from the counts that it keeps of their windows; it changes nothing. Each
     experiment stands with its rank and its score, and with those that it has been given.
     """
-    from sloscore.client import SLOClient, calls
+    from sloscore.client import calls
     from sloscore.client.errors import RequestRefused, SLOClientError
 
     if (file is None) == (not changes):
         raise click.UsageError("give either --slo FILE or --set PATH=VALUE")
     change = {"slo": _section(file)} if file else {"set": _values(changes)}
-    client = SLOClient(url, token=read_token(token_file))
     try:
-        answer = client.call(calls.rescore(task, change))
+        answer = service.client().call(calls.rescore(task, change))
     except RequestRefused as error:
         raise SpecError([str(error)]) from None
     except SLOClientError as error:

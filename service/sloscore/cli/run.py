@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sloscore.cli import exits
-from sloscore.cli.options import pairs, read_token, say, seconds, web_address
+from sloscore.cli.options import pairs, say, seconds
+from sloscore.cli.service import ServiceAccess, service_options
 from sloscore.core.objective import Objective
 from sloscore.errors import SloscoreError, SourceError
 
@@ -82,13 +83,7 @@ class _RunCommand(click.Command):
 @click.option(
     "--gpus", type=click.IntRange(min=1), help="GPUs of the deployment. [default: the task's]"
 )
-@click.option(
-    "--url", envvar="SLOSCORE_URL", default="http://127.0.0.1:8520", show_default=True, callback=web_address,
-    help="URL of the service.",
-)  # fmt: skip
-@click.option(
-    "--token-file", type=click.Path(path_type=Path), help="File with the service's token."
-)
+@service_options
 @click.option("--no-service", is_flag=True, help="Scrape --target from here; needs no service.")
 @click.option(
     "--stop-early", is_flag=True, help="End the command when the service advises to stop."
@@ -116,8 +111,7 @@ def run(  # noqa: PLR0913  an option each
     objective: str | None,
     server: str | None,
     gpus: int | None,
-    url: str,
-    token_file: Path | None,
+    service: ServiceAccess,
     no_service: bool,
     stop_early: bool,
     grace: float,
@@ -161,8 +155,8 @@ def run(  # noqa: PLR0913  an option each
             if no_service:
                 report = _scraped(load, registration)
             else:
-                service = ServedRun(url, read_token(token_file), body)
-                report = service.score(load, timeout, stop_early=stop_early)
+                served = ServedRun(service, body)
+                report = served.score(load, timeout, stop_early=stop_early)
     except Interrupted as error:
         say(f"interrupted by {error}")
         ctx.exit(exits.SIGNALLED + error.number)

@@ -14,23 +14,28 @@ from sloscore.client.errors import ServiceFailed, SLOClientError
 from sloscore.client.look import Look, not_in_time, unless_aborted
 from sloscore.client.report import Report
 from sloscore.client.sync import DEFAULT_URL
+from sloscore.client.tls import File, tls_context
 
 
 class AsyncSLOClient:
     """As ``SLOClient``, in an event loop; ``async with`` closes its connections, as ``close()`` does."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  how a service is reached
         self,
         url: str = DEFAULT_URL,
         *,
         token: str | None = None,
         timeout: float = 10.0,
         retries: int = 5,
+        ca_file: File | None = None,
+        cert_file: File | None = None,
+        key_file: File | None = None,
     ) -> None:
         self.url = url.rstrip("/")
         self._headers = calls.headers(token)
         self._timeout = timeout
         self._retries = retries
+        self._tls = tls_context(ca_file, cert_file, key_file)
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -103,6 +108,7 @@ class AsyncSLOClient:
             self.url + call.path,
             data=call.content,
             timeout=aiohttp.ClientTimeout(total=timeout),
+            ssl=self._tls or True,
         ) as answer:
             return answer.status, await answer.read()
 

@@ -2,12 +2,10 @@
 
 import contextlib
 import http.client
-import ssl
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -15,6 +13,7 @@ from sloscore.client import calls
 from sloscore.client.errors import ServiceFailed, SLOClientError
 from sloscore.client.look import Look, not_in_time, unless_aborted
 from sloscore.client.report import Report
+from sloscore.client.tls import File, tls_context
 
 DEFAULT_URL = "http://127.0.0.1:8520"
 
@@ -24,23 +23,28 @@ class SLOClient:
 
     ``token`` is sent with every request. ``timeout`` (seconds) is that of one request, on top of
     what it waits for a score; a lost connection and an answer of 5xx are tried again ``retries``
-    times, with growing pauses.
+    times, with growing pauses. Of an https service ``ca_file`` (PEM) is the authority, by default
+    the system's; ``cert_file`` and ``key_file`` are the client's own certificate.
+
+    Raises OSError for certificates that cannot be used.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  how a service is reached
         self,
         url: str = DEFAULT_URL,
         *,
         token: str | None = None,
         timeout: float = 10.0,
         retries: int = 5,
-        ca_file: str | Path | None = None,
+        ca_file: File | None = None,
+        cert_file: File | None = None,
+        key_file: File | None = None,
     ) -> None:
         self.url = url.rstrip("/")
         self._headers = calls.headers(token)
         self._timeout = timeout
         self._retries = retries
-        self._tls = ssl.create_default_context(cafile=ca_file) if ca_file else None
+        self._tls = tls_context(ca_file, cert_file, key_file)
 
     def experiment(  # noqa: PLR0913  an experiment is described by these
         self,
