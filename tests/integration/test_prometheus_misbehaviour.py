@@ -4,7 +4,6 @@ import asyncio
 import base64
 import gzip
 import ssl
-import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
@@ -16,6 +15,8 @@ from sloscore.core.samples import Family, FamilyKind, Target
 from sloscore.errors import SourceError
 from sloscore.settings import PrometheusSettings
 from sloscore.sources.prometheus import PrometheusSource
+
+pytest_plugins = ["tests.integration.tls_fixtures"]
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Serve = Callable[..., Awaitable[str]]
@@ -433,27 +434,6 @@ async def test_each_query_is_reported_with_its_kind_and_error(
 
     assert seen == [("check", None), ("snapshot", None), ("snapshot", "http"), ("samples", "http")]
     assert all(duration > 0 for duration in seconds)
-
-
-def openssl(*arguments: str) -> None:
-    subprocess.run(["openssl", *arguments], check=True, capture_output=True)
-
-
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An authority with a server's and a client's certificate."""
-    place = tmp_path_factory.mktemp("tls")
-    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
-    ca = ["-x509", "-subj", "/CN=ca", "-addext", "keyUsage=critical,keyCertSign"]
-    files = ["-keyout", f"{place}/ca.key", "-out", f"{place}/ca.pem"]
-    openssl("req", *key, *ca, *files)
-    signed = ["-CA", f"{place}/ca.pem", "-CAkey", f"{place}/ca.key"]
-    for name in ("server", "client"):
-        files = ["-keyout", f"{place}/{name}.key", "-out", f"{place}/{name}.pem"]
-        names = ["-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1"]
-        leaf = ["-addext", "basicConstraints=critical,CA:FALSE"]
-        openssl("req", "-x509", *key, *names, *leaf, *signed, *files)
-    return place
 
 
 def server_context(certificates: Path, *, wants_client: bool = False) -> ssl.SSLContext:

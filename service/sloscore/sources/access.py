@@ -2,33 +2,14 @@
 
 import base64
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Generic, TypeVar
 
 from pydantic import SecretStr
 
 from sloscore.errors import SourceError
 from sloscore.settings import PrometheusSettings, TlsSettings
-
-T = TypeVar("T")
-
-_Stamp = tuple[tuple[int, int, int], ...]
-
-
-class _Watched(Generic[T]):
-    """What is made of some files, made again when one of them changes."""
-
-    def __init__(self, paths: Sequence[Path], make: Callable[[], T]) -> None:
-        self._paths = paths
-        self._make = make
-        self._made: tuple[_Stamp, T] | None = None
-
-    def get(self) -> T:
-        stamp = tuple((s.st_mtime_ns, s.st_size, s.st_ino) for s in (p.stat() for p in self._paths))
-        if self._made is None or self._made[0] != stamp:
-            self._made = (stamp, self._make())
-        return self._made[1]
+from sloscore.watched import Watched
 
 
 class Access:
@@ -61,7 +42,7 @@ class Access:
             raise SourceError(f"cannot use the TLS files: {error}", kind="auth") from None
 
 
-def _authorization(settings: PrometheusSettings) -> _Watched[str] | None:
+def _authorization(settings: PrometheusSettings) -> Watched[str] | None:
     if settings.basic_auth is not None:
         user = settings.basic_auth.username
         password, path = settings.basic_auth.password, settings.basic_auth.password_file
@@ -71,12 +52,10 @@ def _authorization(settings: PrometheusSettings) -> _Watched[str] | None:
     return _secret(settings.bearer_token, settings.bearer_token_file, lambda s: f"Bearer {s}")
 
 
-def _secret(
-    value: SecretStr | None, path: Path | None, make: Callable[[str], str]
-) -> _Watched[str]:
+def _secret(value: SecretStr | None, path: Path | None, make: Callable[[str], str]) -> Watched[str]:
     if path is not None:
-        return _Watched([path], lambda: make(_single_line(path)))
-    return _Watched([], lambda: make(value.get_secret_value() if value else ""))
+        return Watched([path], lambda: make(_single_line(path)))
+    return Watched([], lambda: make(value.get_secret_value() if value else ""))
 
 
 def _basic(user: str, password: str) -> str:
@@ -93,9 +72,9 @@ def _single_line(path: Path) -> str:
     return text
 
 
-def _tls(settings: TlsSettings) -> _Watched[ssl.SSLContext]:
+def _tls(settings: TlsSettings) -> Watched[ssl.SSLContext]:
     paths = [settings.ca_file, settings.cert_file, settings.key_file]
-    return _Watched([path for path in paths if path is not None], lambda: _context(settings))
+    return Watched([path for path in paths if path is not None], lambda: _context(settings))
 
 
 def _context(settings: TlsSettings) -> ssl.SSLContext:
