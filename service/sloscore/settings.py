@@ -9,9 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     SecretStr,
     model_validator,
@@ -19,8 +17,9 @@ from pydantic import (
 from pydantic.functional_validators import field_validator
 
 from sloscore.logs import LogFormat, LogLevel
+from sloscore.settings_access import AuthSettings, ServerTlsSettings
+from sloscore.settings_base import SettingsModel
 
-MIN_TOKEN_LENGTH = 16
 _DURATION_UNITS = {
     "y": 31_536_000.0,
     "w": 604_800.0,
@@ -77,12 +76,6 @@ def plain_url(url: str) -> str:
 
 
 PlainUrl = Annotated[str, AfterValidator(plain_url)]
-
-
-class SettingsModel(BaseModel):
-    """Base of all settings: unknown keys are refused, and errors never quote what was given."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 def _is_line(secret: SecretStr) -> bool:
@@ -198,11 +191,13 @@ class ListenSettings(SettingsModel):
     """The address that the HTTP API binds; port 0 takes a free one.
 
     ``external_url`` is where people reach it, through a proxy for instance: alerts link there.
+    With ``tls`` it speaks https.
     """
 
     host: str = "127.0.0.1"
     port: int = Field(default=8520, ge=0, le=65535)
     external_url: PlainUrl | None = None
+    tls: ServerTlsSettings | None = None
 
     @property
     def is_loopback(self) -> bool:
@@ -211,27 +206,6 @@ class ListenSettings(SettingsModel):
             return ipaddress.ip_address(self.host).is_loopback
         except ValueError:
             return self.host == "localhost"
-
-
-class AuthSettings(SettingsModel):
-    """Who may register, finish and abort experiments."""
-
-    token: SecretStr | None = None
-    token_file: Path | None = None
-    allow_anonymous_writes: bool = False
-
-    @field_validator("token")
-    @classmethod
-    def _is_long(cls, token: SecretStr | None) -> SecretStr | None:
-        if token is not None and len(token) < MIN_TOKEN_LENGTH:
-            raise ValueError(f"must hold at least {MIN_TOKEN_LENGTH} characters")
-        return token
-
-    @model_validator(mode="after")
-    def _has_one_token(self) -> Self:
-        if self.token is not None and self.token_file is not None:
-            raise ValueError("give either token or token_file, not both")
-        return self
 
 
 class StoreSettings(SettingsModel):
@@ -300,11 +274,18 @@ class Settings(SettingsFile):
 
     @model_validator(mode="after")
     def _others_need_a_token(self) -> Self:
-        has_token = self.auth.token is not None or self.auth.token_file is not None
-        if not (self.listen.is_loopback or has_token or self.auth.allow_anonymous_writes):
+        if not (
+            self.listen.is_loopback or self.auth.has_tokens or self.auth.allow_anonymous_writes
+        ):
             raise ValueError(
                 f"listen.host is {self.listen.host}, which other machines can reach, and no token "
-                "protects writes: set auth.token_file (or SLOSCORE_TOKEN), bind 127.0.0.1, or set "
-                "auth.allow_anonymous_writes to true"
+                "protects it: set auth.tokens or auth.token_file (or SLOSCORE_TOKEN), bind "
+                "127.0.0.1, or let everybody write by --insecure (auth.allow_anonymous_writes)"
             )
         return self
+
+    @property
+    def reads_need_token(self) -> bool:
+        """Whether reading asks for a token, too."""
+        asked = self.auth.require_read
+        return self.auth.has_tokens and (not self.listen.is_loopback if asked is None else asked)

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import yaml
+import pytest
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 from tests.docs.markdown import ROOT
 
-from sloscore.settings import SettingsFile, parse_duration
+from sloscore.settings import Settings, SettingsFile, parse_duration
 from sloscore.spec.loader import parse_model
 
 PAGE = (ROOT / "docs" / "configuration.md").read_text()
@@ -27,7 +27,9 @@ def settings(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, An
 
 
 def documented() -> dict[str, str]:
-    rows = re.findall(r"^\| `([a-z_.]+\.[a-z_.]+)` \| (?:`(.*?)`)? *\| .+ \|$", PAGE, re.MULTILINE)
+    rows = re.findall(
+        r"^\| `([a-z0-9_.]+\.[a-z0-9_.]+)` \| (?:`(.*?)`)? *\| .+ \|$", PAGE, re.MULTILINE
+    )
     return dict(rows)
 
 
@@ -50,10 +52,10 @@ def test_every_setting_is_documented_with_its_default() -> None:
                 assert default is PydanticUndefined, name
 
 
-def test_the_example_is_a_valid_file() -> None:
-    (example,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
-    assert yaml.safe_load(example)
-    parse_model(SettingsFile, example, "example.yaml")
+@pytest.mark.parametrize("example", re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL))
+def test_an_example_is_a_valid_file(example: str) -> None:
+    read = parse_model(SettingsFile, example, "example.yaml")
+    Settings.model_validate(read.model_dump(exclude_unset=True))
 
 
 def test_every_variable_of_the_command_is_documented() -> None:

@@ -23,6 +23,7 @@ from sloscore.spec.loader import validate
 TOKEN = "a token of the tests, long enough \u00e9"
 EVERYWHERE = "0.0.0.0"  # noqa: S104  only a setting, nobody binds it
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
+OPEN = ("--insecure", "auth.allow_anonymous_writes")
 TASK = task_of(selector={"instance": "x"})
 NUMBERS = {"slo": TASK["slo"], "values": {"latency_p90": 5.5}, "base_score": 3.0}
 WRITES: list[tuple[str, Json]] = [
@@ -130,6 +131,7 @@ async def test_a_service_without_a_token_takes_writes(tmp_path: Path) -> None:
         ("tuner.example", {}, False),
         (EVERYWHERE, {"token": TOKEN}, True),
         (EVERYWHERE, {"token_file": "/run/secrets/token"}, True),
+        (EVERYWHERE, {"tokens": [{"name": "a", "role": "read", "sha256": "0" * 64}]}, True),
         (EVERYWHERE, {"allow_anonymous_writes": True}, True),
     ],
 )
@@ -143,7 +145,13 @@ def test_other_machines_reach_only_a_service_whose_writes_are_protected(
     with pytest.raises(SpecError) as caught:
         validate(Settings, data, "settings")
     (sentence,) = caught.value.problems
-    for words in (f"listen.host is {host}", "auth.token_file", "SLOSCORE_TOKEN", "127.0.0.1"):
+    for words in (
+        f"listen.host is {host}",
+        "auth.token_file",
+        "SLOSCORE_TOKEN",
+        "127.0.0.1",
+        *OPEN,
+    ):
         assert words in sentence
 
 

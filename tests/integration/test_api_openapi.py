@@ -27,6 +27,7 @@ from tests.integration.service import (
 )
 
 from sloscore.api.app import make_app
+from sloscore.api.auth import Access
 from sloscore.api.openapi import openapi_document
 from sloscore.settings import Settings
 from sloscore.simulate.prometheus import PrometheusProcess
@@ -132,7 +133,7 @@ def test_every_route_is_in_the_document_and_the_other_way_round() -> None:
     context = cast("Context", SimpleNamespace(settings=Settings()))
     routes = {
         (route.method.lower(), route.resource.canonical)
-        for route in make_app(context, None).router.routes()
+        for route in make_app(context, Access(context.settings)).router.routes()
         if route.resource is not None and route.method != "HEAD"
     }
     assert routes - BESIDE == operations()

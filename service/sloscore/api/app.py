@@ -15,7 +15,7 @@ from sloscore.api import (
     scores,
     status,
 )
-from sloscore.api.auth import require_token
+from sloscore.api.auth import Access, require_role
 from sloscore.api.browsers import refuse_other_sites
 from sloscore.api.context import CONTEXT, Context
 from sloscore.api.page.routes import ROUTES
@@ -34,17 +34,15 @@ _HEADERS = {
 }
 
 
-def make_app(context: Context, token: str | None) -> web.Application:
-    """The application over a running service; without a token writes are open."""
+def make_app(context: Context, access: Access) -> web.Application:
+    """The application over a running service, for those whom ``access`` lets in."""
     changes_nothing = frozenset({_SCORE, _CHECK, _CURVES, _RULES, _RESCORE})
     app = web.Application(
         middlewares=[
             log_requests(changes_nothing),
             problems,
-            refuse_other_sites(
-                context.settings.listen, changes_nothing, has_token=token is not None
-            ),
-            require_token(token, changes_nothing),
+            refuse_other_sites(context.settings.listen, changes_nothing, access),
+            require_role(access, changes_nothing),
         ],
         client_max_size=context.settings.limits.max_body_bytes,
     )

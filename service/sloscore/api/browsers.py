@@ -11,7 +11,7 @@ from urllib.parse import SplitResult, urlsplit
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from sloscore.api.auth import SAFE_METHODS
+from sloscore.api.auth import SAFE_METHODS, Access
 from sloscore.api.problems import Handler, problem
 from sloscore.settings import ListenSettings
 
@@ -19,11 +19,11 @@ _PORTS = {"http": 80, "https": 443}
 
 
 def refuse_other_sites(
-    listen: ListenSettings, open_paths: frozenset[str], *, has_token: bool
+    listen: ListenSettings, open_paths: frozenset[str], access: Access
 ) -> Middleware:
     """Middleware that refuses the writes of other sites' pages, but for those that change nothing.
 
-    Without a token the ``Host`` must be one of the service's own, too: on a loopback address
+    Where no token is needed the ``Host`` must be one of the service's own, too: on a loopback address
     always, on others in what a browser sends.
     """
 
@@ -35,7 +35,7 @@ def refuse_other_sites(
         cross = request.headers.get("Sec-Fetch-Site") == "cross-site"
         if cross or (origin is not None and not _is_own(origin, host, listen)):
             return problem(403, "A page of another site cannot change anything here.")
-        strict = not has_token and (listen.is_loopback or origin is not None)
+        strict = not access.has_tokens and (listen.is_loopback or origin is not None)
         if strict and host is not None and not _is_known(host, listen):
             return problem(
                 403,

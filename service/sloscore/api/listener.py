@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import resource
 import socket
+import ssl
 import sys
 from http import HTTPStatus
 from typing import cast
@@ -19,6 +20,8 @@ _BACKLOG = 1024
 # The store, the metric sources and logs have files of their own.
 _OTHER_FILES = 256
 _REFUSAL_SECONDS = 1.0
+_HANDSHAKE_SECONDS = 10.0
+_SHUTDOWN_SECONDS = 1.0
 
 
 def listen(settings: ListenSettings, limits: LimitSettings) -> socket.socket:
@@ -44,7 +47,10 @@ def listen(settings: ListenSettings, limits: LimitSettings) -> socket.socket:
 
 
 async def accept(
-    listener: socket.socket, runner: web.AppRunner, limits: LimitSettings
+    listener: socket.socket,
+    runner: web.AppRunner,
+    limits: LimitSettings,
+    tls: ssl.SSLContext | None = None,
 ) -> asyncio.Server:
     """Let a runner that is set up answer on the socket; connections past the limit are refused."""
     answering = cast("web.Server", runner.server)
@@ -55,7 +61,14 @@ async def accept(
         return answering() if len(answering.connections) < most else _Refusing(refusal)
 
     loop = asyncio.get_running_loop()
-    return await loop.create_server(protocol, sock=listener, backlog=_BACKLOG)
+    return await loop.create_server(
+        protocol,
+        sock=listener,
+        backlog=_BACKLOG,
+        ssl=tls,
+        ssl_handshake_timeout=_HANDSHAKE_SECONDS if tls else None,
+        ssl_shutdown_timeout=_SHUTDOWN_SECONDS if tls else None,
+    )
 
 
 def _files_allowed() -> int:
@@ -92,7 +105,8 @@ class _Refusing(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         self._transport.write(self._answer)
-        self._transport.write_eof()
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
         loop = asyncio.get_running_loop()
         self._end = loop.call_later(_REFUSAL_SECONDS, self._transport.abort)
 

@@ -11,9 +11,10 @@ import structlog
 from aiohttp import web
 
 from sloscore.api.app import make_app
-from sloscore.api.auth import read_token
+from sloscore.api.auth import Access
 from sloscore.api.context import Context
 from sloscore.api.listener import accept, listen
+from sloscore.api.tls import ServerTls
 from sloscore.evaluation.board import Board
 from sloscore.evaluation.loop import Evaluator
 from sloscore.experiments.lock import held
@@ -37,10 +38,11 @@ async def running_service(
 ) -> AsyncIterator[str]:
     """A service that answers HTTP; yields its URL.
 
-    Raises SettingsError for an address that cannot be bound or a token that cannot be read, and
+    Raises SettingsError for an address that cannot be bound or a token or certificate that cannot be used, and
     StoreError for a file that is no store of this release, or that another service uses.
     """
-    token = read_token(settings.auth)
+    access = Access(settings)
+    tls = ServerTls(settings.listen.tls).context if settings.listen.tls else None
     listener = listen(settings.listen, settings.limits)
     telemetry = Telemetry()
     async with contextlib.AsyncExitStack() as stack:
@@ -67,7 +69,7 @@ async def running_service(
         stack.push_async_callback(_cancel, loop_task)
         context = Context(settings, store, source, board, evaluator, telemetry, clock, clock())
         runner = web.AppRunner(
-            make_app(context, token),
+            make_app(context, access),
             access_log=None,
             shutdown_timeout=_SHUTDOWN_SECONDS,
             handler_cancellation=True,
@@ -77,8 +79,8 @@ async def running_service(
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
         stack.callback(board.wake_all)
-        stack.callback((await accept(listener, runner, settings.limits)).close)
-        yield _url(listener)
+        stack.callback((await accept(listener, runner, settings.limits, tls)).close)
+        yield _url(listener, "https" if tls else "http")
 
 
 async def serve(settings: Settings, announce: Callable[[str], None]) -> None:
@@ -95,9 +97,9 @@ async def serve(settings: Settings, announce: Callable[[str], None]) -> None:
         _log.info("stopping")
 
 
-def _url(listener: socket.socket) -> str:
+def _url(listener: socket.socket, scheme: str) -> str:
     host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:

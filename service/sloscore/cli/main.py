@@ -23,6 +23,7 @@ _COMMANDS = {
     "score": "Score numbers, or a past window of a deployment.",
     "serve": "Run the service.",
     "simulate": "Run a simulated inference server.",
+    "token": "Make a token, and the line of the settings that lets it in.",
 }
 
 

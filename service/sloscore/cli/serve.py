@@ -50,6 +50,10 @@ import click
     "--interval", envvar="SLOSCORE_INTERVAL", help="Time between evaluations. [default: 5s]"
 )
 @click.option(
+    "--insecure", is_flag=True,
+    help="Let everybody write who reaches the address, where no token protects it.",
+)  # fmt: skip
+@click.option(
     "--log-level",
     type=click.Choice(["debug", "info", "warning", "error"]),
     envvar="SLOSCORE_LOG_LEVEL",
@@ -71,13 +75,14 @@ def serve(  # noqa: PLR0913  an option each
     no_prometheus: bool,
     store: str | None,
     interval: str | None,
+    insecure: bool,
     log_level: str | None,
     log_format: str | None,
 ) -> None:
     """Run the service until SIGTERM or SIGINT.
 
-    Writes need the token of auth.token_file or of the environment's SLOSCORE_TOKEN, if there is
-    one; without any the service binds loopback only.
+    Writes need one of the tokens of auth.tokens and auth.token_file or the environment's
+    SLOSCORE_TOKEN, if there is any; without any the service binds loopback only.
     """
     import asyncio
     import os
@@ -99,6 +104,7 @@ def serve(  # noqa: PLR0913  an option each
         ("evaluation", "interval"): interval,
         ("log", "level"): log_level,
         ("log", "format"): log_format,
+        ("auth", "allow_anonymous_writes"): True if insecure else None,
         ("auth", "token"): os.environ.get("SLOSCORE_TOKEN") or None,
     }
     for (section, key), value in overrides.items():

@@ -57,7 +57,7 @@ async def show(request: web.Request) -> web.Response:
         health=() if experiment.state is State.ABORTED else health_of(_window(report)),
         counted=counted,
         registration=registration_of(experiment),
-        needs_token=auth.token is not None or auth.token_file is not None,
+        needs_token=auth.has_tokens,
         every=context.settings.evaluation.interval,
     )
 

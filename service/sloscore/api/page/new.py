@@ -21,5 +21,5 @@ async def show(request: web.Request) -> web.Response:
         functions=list(PenaltyFunction),
         default_degree=DEFAULT_DEGREE,
         default_function=SloSpec.model_fields["penalty"].default,
-        needs_token=auth.token is not None or auth.token_file is not None,
+        needs_token=auth.has_tokens,
     )
