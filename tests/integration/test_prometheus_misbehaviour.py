@@ -12,7 +12,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from sloscore.core.samples import Family, FamilyKind, Target
-from sloscore.errors import SourceError
+from sloscore.errors import SourceDownError, SourceError
 from sloscore.settings import PrometheusSettings
 from sloscore.sources.prometheus import PrometheusSource
 
@@ -169,13 +169,30 @@ async def test_the_words_of_prometheus_are_kept(
 
 async def test_an_error_page_of_a_proxy_is_quoted(serve: Serve, connect: Connect) -> None:
     async def handler(_request: web.Request) -> web.Response:
-        return web.Response(status=502, text="<h1>Bad\n  gateway</h1>" + "x" * 100_000)
+        return web.Response(
+            status=502,
+            text="<style>h1 {color: red}</style><h1>Bad\n  gateway</h1> of\x1b[31m it"
+            + "x" * 100_000,
+        )
 
     error = await failure_of(connect(url=await serve(handler)))
 
     assert error.kind == "http"
-    assert "502: <h1>Bad gateway</h1>" in str(error)
+    assert "502: Bad gateway of\N{REPLACEMENT CHARACTER}[31m itxxx" in str(error)
     assert len(str(error)) < 1000
+
+
+@pytest.mark.parametrize(("status", "down"), [(429, True), (503, True), (500, False), (413, False)])
+async def test_a_server_that_has_no_time_is_told_from_one_that_cannot_take_this_query(
+    serve: Serve, connect: Connect, status: int, *, down: bool
+) -> None:
+    async def handler(_request: web.Request) -> web.Response:
+        return web.Response(status=status, text="no", headers={"Retry-After": "120"})
+
+    error = await failure_of(connect(url=await serve(handler)))
+
+    assert isinstance(error, SourceDownError) is down
+    assert f"answered HTTP {status}: no (Retry-After: 120)" in str(error)
 
 
 async def test_a_slow_answer_meets_the_deadline(serve: Serve, connect: Connect) -> None:

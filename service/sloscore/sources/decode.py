@@ -12,6 +12,7 @@ from sloscore.core.samples import InstanceSample, Labels, Target
 from sloscore.errors import SourceError
 from sloscore.sources.base import Snapshot
 from sloscore.sources.promql import PART_LABEL, PART_TIME_PREFIX, PROCESS_START, UP, Chunk
+from sloscore.sources.quoting import quoted
 from sloscore.sources.scrapes import (
     NATIVE,
     FamilyReader,
@@ -62,12 +63,14 @@ def result_of(body: bytes, result_type: str) -> list[Row]:
     try:
         answer = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise _undecodable(f"the answer is not JSON ({error}): is the address right?") from None
+        raise _undecodable(
+            f"the answer is not JSON ({error}), but says: {quoted(body[:200])}; is the address right?"
+        ) from None
     if not isinstance(answer, dict) or answer.get("status") != "success":
         raise _undecodable("the answer is not one of Prometheus' query API: is the address right?")
     if warnings := answer.get("warnings"):
-        quoted = "; ".join(str(warning) for warning in warnings)
-        raise SourceError(f"the answer may be partial: {quoted}", kind="partial")
+        told = "; ".join(str(warning) for warning in warnings)
+        raise SourceError(f"the answer may be partial: {told}", kind="partial")
     data = answer.get("data")
     if not isinstance(data, dict) or data.get("resultType") != result_type:
         raise _undecodable(f"the answer does not hold a {result_type}")

@@ -8,16 +8,16 @@ from urllib.parse import urlsplit
 import aiohttp
 import orjson
 
-from sloscore.errors import SourceError
+from sloscore.errors import SourceDownError, SourceError
 from sloscore.settings import PrometheusSettings
 from sloscore.sources.access import Access
+from sloscore.sources.quoting import quoted
 
 # Prometheus gives up a little earlier, so that its own words arrive before the deadline.
 _SERVER_SHARE = 0.9
 _QUERY = "/api/v1/query"
 _MAX_CONNECT_SECONDS = 5.0
 _MAX_ERROR_BYTES = 64 * 1024
-_QUOTED_CHARACTERS = 500
 
 
 class Transport:
@@ -146,7 +146,12 @@ class Transport:
                 kind="http",
             )
         kind = _kind_of(text) or ("bad_data" if status in {400, 422} else "http")
-        return SourceError(f"Prometheus at {url} answered HTTP {status}: {said}", kind=kind)
+        sentence = f"Prometheus at {url} answered HTTP {status}: {said}"
+        if wait := response.headers.get("Retry-After"):
+            sentence += f" (Retry-After: {quoted(wait.encode())})"
+        # Who asks too much, or asks an overloaded server, must not go on with more and smaller queries.
+        is_down = status in {429, 503} and kind == "http"
+        return (SourceDownError if is_down else SourceError)(sentence, kind=kind)
 
     def _too_slow(self, error: TimeoutError) -> SourceError:
         if isinstance(error, aiohttp.ConnectionTimeoutError):
@@ -192,8 +197,7 @@ def _words_of(text: bytes) -> str:
     fields = _error_fields(text)
     if fields is not None:
         return ": ".join(part for part in fields if part)
-    words = " ".join(text.decode(errors="replace").split())
-    return words[:_QUOTED_CHARACTERS] or "(no text)"
+    return quoted(text)
 
 
 def _kind_of(text: bytes) -> str | None:
