@@ -242,7 +242,9 @@ TORN = {
         time_of("a:ttft_count", 990),
     ],
     "_sum is missing": [r for r in ttft(990) if r["metric"].get("__name__") != "a:ttft_sum"],
-    "_sum is nan": [*ttft(990), row("a:ttft_sum", "NaN")],
+    "_sum is nan": [*ttft(990)[:2], *ttft(990)[3:], row("a:ttft_sum", "NaN")],
+    "there twice, with 3 and with 2": [*ttft(990), row("a:ttft_bucket", 2, le="+Inf")],
+    "there twice, with 4.5 and with nan": [*ttft(990), row("a:ttft_sum", "NaN")],
     "le is 'many'": [*ttft(990), row("a:ttft_bucket", 1, le="many")],
     "a:tokens_total{} of h:1 is nan": [
         row("a:tokens_total", "NaN"),
@@ -401,8 +403,40 @@ def test_hidden_instances_without_any_up_keep_their_samples() -> None:
     assert [(s.time, s.up) for s in found] == [(10.0, None)]
 
 
+def test_the_order_of_rows_and_points_does_not_matter_nor_does_a_repetition() -> None:
+    rows = ttft_range({10: 1, 20: 2, 30: 4})
+    shuffled = ttft_range({30: 4, 10: 1, 20: 2})[::-1]
+
+    assert samples([*shuffled, *rows[1:]], 0, 50) == samples(rows, 0, 50)
+    assert only(snapshot([*ttft(990), *ttft(990)[::-1]])) == only(snapshot(ttft(990)))
+
+
+def test_raw_samples_of_a_time_with_two_values_are_an_error() -> None:
+    rows = [*ttft_range({10: 1, 20: 2}), ranged("a:ttft_count", {20: 3})]
+
+    with pytest.raises(SourceError, match="there twice, with 2 and with 3"):
+        samples(rows, 0, 50)
+
+
+def test_a_process_start_that_is_no_number_is_none() -> None:
+    start = ranged("process_start_time_seconds", {10: "NaN", 20: "+Inf"})
+
+    assert [s.process_start for s in samples([*ttft_range({10: 1, 20: 2}), start], 0, 50)] == [
+        None
+    ] * 2
+    assert only(snapshot([*alive(990, start=float("nan")), *ttft(990)])).process_start is None
+
+
+@pytest.mark.parametrize("time", ["+Inf", "NaN"])
+def test_a_scrape_at_no_time_is_an_error(time: str) -> None:
+    with pytest.raises(SourceError, match="cannot be read") as raised:
+        snapshot([*ttft(990)[:4], time_of("a:ttft_count", float(time))])
+
+    assert raised.value.kind == "decode"
+
+
 def test_a_torn_histogram_among_raw_samples_is_an_error() -> None:
-    rows = [*ttft_range({10: 1, 20: 2}), ranged("a:ttft_count", {10: 1, 20: 3})]
+    rows = [*ttft_range({10: 1, 20: 2})[:2], ranged("a:ttft_count", {10: 1, 20: 3})]
 
     with pytest.raises(SourceError, match="its _count 3") as raised:
         samples(rows, 0, 50)

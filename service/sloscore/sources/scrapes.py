@@ -21,7 +21,8 @@ _NOT_OF_CHILD = frozenset({"__name__", "le", "job", "instance"})
 class Series:
     """What a scrape showed of one child under one family name; ``time`` in Unix milliseconds.
 
-    ``native`` is a native histogram as the API spells it.
+    ``native`` is a native histogram as the API spells it; ``contradiction`` says which of the others
+    came with several values.
     """
 
     time: int | None = None
@@ -30,6 +31,7 @@ class Series:
     count: float | None = None
     value: float | None = None
     native: Mapping[str, Any] | None = None
+    contradiction: str | None = None
 
     @property
     def is_bare(self) -> bool:
@@ -66,14 +68,14 @@ def set_part(series: Series, part: str, le: str, value: str) -> None:
 
     Raises ValueError for a value that is no number.
     """
+    number = float(value)
+    known = series.buckets.get(le) if part == "bucket" else getattr(series, part)
+    if known is not None and known != number:
+        series.contradiction = f"a series of it is there twice, with {known:g} and with {number:g}"
     if part == "bucket":
-        series.buckets[le] = float(value)
-    elif part == "sum":
-        series.sum = float(value)
-    elif part == "count":
-        series.count = float(value)
-    elif part == "value":
-        series.value = float(value)
+        series.buckets[le] = number
+    else:
+        setattr(series, part, number)
 
 
 def native_name(family: Family, name: str) -> str | None:
@@ -141,11 +143,13 @@ class FamilyReader:
                     counters[child] = _counter(series, name, where) * family.scale
                 else:
                     histograms[child] = _histogram(series, where).scaled(family.scale)
+        start = scrape.process_start
         return InstanceSample(
             instance=instance,
             time=scrape.time / 1000,
             up=scrape.up,
-            process_start=scrape.process_start,
+            # One that is no number would make another process of each sample.
+            process_start=start if start is not None and math.isfinite(start) else None,
             histograms=histograms,
             counters=counters,
         )
@@ -166,6 +170,7 @@ def _native_children(scrape: Scrape, name: str, family: Family) -> dict[Labels, 
 
 
 def _counter(series: Series, name: str, where: str) -> float:
+    _refuse_contradiction(series, where)
     if series.native is None:
         return _number(series.value, where)
     histogram = read_native(series.native, where)
@@ -173,6 +178,7 @@ def _counter(series: Series, name: str, where: str) -> float:
 
 
 def _histogram(series: Series, where: str) -> Histogram:
+    _refuse_contradiction(series, where)
     if series.native is not None:
         return read_native(series.native, where)
     buckets = {_bound(le, where): _number(v, where) for le, v in series.buckets.items()}
@@ -185,6 +191,11 @@ def _histogram(series: Series, where: str) -> Histogram:
             f"{where} is torn: its +Inf bucket says {buckets[math.inf]:g}, its _count {count:g}"
         )
     return Histogram.from_buckets(buckets, total)
+
+
+def _refuse_contradiction(series: Series, where: str) -> None:
+    if series.contradiction is not None:
+        raise _unreadable(f"{where}: {series.contradiction}")
 
 
 def _bound(le: str, where: str) -> float:
