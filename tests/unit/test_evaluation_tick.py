@@ -57,6 +57,23 @@ async def test_one_target_that_fails_costs_the_others_nothing() -> None:
     assert [requests(second["a"]), requests(second["b"])] == [3, 3]
 
 
+async def test_what_the_source_shows_no_more_has_no_older_numbers_until_it_is_back() -> None:
+    scrapes = [sample(995, 1), sample(1005, 4)]
+    source = source_of(*scrapes)
+    live = Live.of(plan(), START)
+    await evaluate(source, [live], 1006.0)
+
+    source.scrapes = {"one": []}
+    gone = (await evaluate(source, [live], 1007.0))["one"]
+    source.scrapes = {"one": [*scrapes, sample(1008, 6)]}
+    back = (await evaluate(source, [live], 1009.0))["one"]
+
+    assert isinstance(gone, Report)
+    assert (gone.status, gone.score, gone.base_score) == (Status.RUNNING, None, None)
+    assert "shows nothing any more" in str(gone.reason)
+    assert requests(back) == 5
+
+
 async def test_samples_that_cannot_be_scored_cost_the_others_nothing() -> None:
     odd = [sample(995, 1), sample(1005, 4, total=math.nan)]
     source = MemorySource({"odd": odd, "one": [sample(995, 1), sample(1005, 4)]})

@@ -24,6 +24,10 @@ BATCH = 200
 INTERNAL = "internal"
 # Reports are made in the event loop; this many at a time leave room for requests.
 _YIELD_EVERY = 20
+_NONE_LEFT = (
+    "the metric source shows nothing any more of what the selector matched: is it still scraped? "
+    "What was counted before is kept"
+)
 
 
 @dataclass(slots=True)
@@ -98,6 +102,11 @@ async def evaluate(
         snapshot = snapshots[live.target.key]
         if isinstance(snapshot, SourceError):
             found[live.target.key] = snapshot
+        elif not snapshot and live.window is not None and live.window.knows_instances:
+            # What was counted before would look as if it were of now.
+            found[live.target.key] = report_unseen(
+                live.plan, _NONE_LEFT, (live.start, None), live.phases.spans, now=now
+            )
         elif live.window is not None:
             found[live.target.key] = _take(live, live.window, snapshot, now)
         if number % _YIELD_EVERY == _YIELD_EVERY - 1:

@@ -89,6 +89,11 @@ class WindowAccumulator:
         newest = [instance.times[-1] for instance in self._instances.values() if instance.times]
         return min(newest, default=None)
 
+    @property
+    def knows_instances(self) -> bool:
+        """Whether anything was fed."""
+        return bool(self._instances)
+
     def counts(self) -> WindowCounts:
         """The window's increases so far."""
         exposing = {key: i for key, i in self._instances.items() if i.exposes_families}
