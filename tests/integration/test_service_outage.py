@@ -3,23 +3,19 @@
 import contextlib
 import os
 import signal
-import statistics
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry, Histogram, start_http_server
-from prometheus_client.parser import text_string_to_metric_families
 from tests.conftest import SCRAPE_INTERVAL
 from tests.integration.bad_disk import no_room
+from tests.integration.outages import check_counts, check_outage, gauges
 from tests.integration.processes import kill, started
 from tests.integration.service import (
-    Api,
     Deployments,
-    Json,
     has_requests,
-    requests_between,
     serving,
     settings,
     task_of,
@@ -94,30 +90,6 @@ def source(
         for address in (*own.addresses, huge.address):
             own.run(process.wait_for_scrape(address, 0))
         yield process
-
-
-def check_counts(report: Json, server: SimulatedServer) -> None:
-    requests = requests_between(server, report["window"])
-    assert report["window"]["requests"] == len(requests) > 0
-    mean = statistics.fmean(request.latency for request in requests)
-    assert report["base_score"] == pytest.approx(mean, rel=1e-9)
-
-
-def check_outage(report: Json, words: str) -> None:
-    """Older numbers must not stand for new ones."""
-    assert (report["status"], report["score"], report["base_score"]) == ("RUNNING", None, None)
-    assert words in report["reason"]
-    (sli,) = report["slis"]
-    assert (sli["verdict"], sli["value"], sli["penalty"]) == ("no_data", None, None)
-    assert words in sli["explanation"]
-    assert report["decision"]["action"] == "continue"
-
-
-async def gauges(api: Api, **labels: str) -> dict[str, float]:
-    """Values by name of the samples that carry these labels."""
-    families = text_string_to_metric_families((await api.get("/metrics")).text)
-    found = [s for family in families for s in family.samples]
-    return {s.name: s.value for s in found if labels.items() <= s.labels.items()}
 
 
 async def test_a_source_that_goes_away_is_told_and_costs_no_request_once_it_is_back(
