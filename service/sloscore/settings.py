@@ -2,7 +2,6 @@
 
 import ipaddress
 import re
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Self
 from urllib.parse import urlsplit
@@ -16,6 +15,7 @@ from pydantic import (
 )
 from pydantic.functional_validators import field_validator
 
+from sloscore.allowed_targets import AllowedTargets, allowed_targets, pattern_of
 from sloscore.logs import LogFormat, LogLevel
 from sloscore.settings_access import AuthSettings, ServerTlsSettings
 from sloscore.settings_base import SettingsModel
@@ -169,8 +169,8 @@ class PrometheusSettings(SettingsModel):
 class ScrapeSettings(SettingsModel):
     """How servers are scraped whose experiments name their metrics page, in seconds and bytes.
 
-    ``allowed_targets`` are patterns (``10.0.0.*:8000``) of the addresses that may be; none allows
-    any.
+    ``allowed_targets`` are names, addresses and networks (``*.svc:8000``, ``10.0.0.0/24``) that may
+    be; without any only this machine may.
     """
 
     interval: Duration = 5.0
@@ -179,12 +179,30 @@ class ScrapeSettings(SettingsModel):
     max_page_bytes: int = Field(default=16 * 1024 * 1024, ge=1024)
     allowed_targets: tuple[str, ...] = ()
 
-    def allows(self, url: str) -> bool:
-        """Whether this URL's host and port may be scraped."""
-        address = urlsplit(url).netloc
-        return not self.allowed_targets or any(
-            fnmatchcase(address, pattern) for pattern in self.allowed_targets
+    @field_validator("allowed_targets")
+    @classmethod
+    def _are_patterns(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
+        AllowedTargets(patterns)
+        return patterns
+
+    def why_not(self, url: str) -> str | None:
+        """Why this URL may not be scraped, None where it may."""
+        if allowed_targets(self.allowed_targets).names(url):
+            return None
+        return (
+            f"{url} is not among scrape.allowed_targets, the addresses that may be scraped: add "
+            f'"{pattern_of(url)}" to that setting if it may'
         )
+
+    def admits(self, name: str, port: int, address: str) -> bool:
+        """Whether a host may be scraped at an address that its name resolves to."""
+        return allowed_targets(self.allowed_targets).admits(name, port, address)
+
+    def naming(self, url: str) -> Self:
+        """These settings where a person names the URL: it is allowed unless others are."""
+        if self.allowed_targets:
+            return self
+        return self.model_copy(update={"allowed_targets": (pattern_of(url),)})
 
 
 class ListenSettings(SettingsModel):

@@ -166,7 +166,7 @@ def test_a_page_of_something_else_ends_with_5(tmp_path: Path) -> None:
 
 def test_the_settings_say_what_may_be_scraped(deployments: Deployments, tmp_path: Path) -> None:
     config = tmp_path / "sloscore.yaml"
-    config.write_text("scrape:\n  allowed_targets: ['10.0.0.*:8000']\n", encoding="utf-8")
+    config.write_text("scrape:\n  allowed_targets: ['10.0.0.0/24:8000']\n", encoding="utf-8")
     task = task_file(tmp_path, MILD, server="vllm")
     ended = score(task, url_of(deployments.quick), "--config", str(config))
     assert ended.code == 5

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 from tests.integration.pages import Engine, PageServer
 from tests.integration.service import PROBLEM, Api, Json, serving, settings, task_of, unix
 
@@ -186,16 +187,52 @@ async def test_a_target_that_is_no_url_of_a_page_is_refused(api: Api, target: Js
 async def test_a_target_that_may_not_be_scraped_is_refused(
     tmp_path: Path, server: PageServer
 ) -> None:
-    scrape = {"allowed_targets": ["10.0.0.*:8000"]}
+    scrape = {"allowed_targets": ["10.0.0.0/24:8000"]}
     given = settings(tmp_path, prometheus={"enabled": False}, scrape=scrape)
     async with serving(given) as api:
         answer = await api.register("one", task_of(), **at(server, "one"))
 
     assert (answer.status, answer.type) == (422, PROBLEM)
-    assert answer.json["errors"] == [
-        f"target: http://{server.address}/one is not among scrape.allowed_targets"
-    ]
+    (sentence,) = answer.json["errors"]
+    assert sentence == (
+        f"target: http://{server.address}/one is not among scrape.allowed_targets, the addresses "
+        f'that may be scraped: add "{server.address}" to that setting if it may'
+    )
     assert server.asked == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://169.254.169.254/latest/meta-data/",
+        "http://[fe80::1]:8000/metrics",
+        "http://10.0.0.5:8000/metrics",
+        "http://0.0.0.0:8520/metrics",
+        "http://2130706433/metrics",
+        "http://engine.example:8000/metrics",
+    ],
+)
+async def test_without_settings_a_client_can_name_this_machine_only(api: Api, url: str) -> None:
+    answer = await api.register("one", task_of(server="vllm"), target=url)
+
+    assert (answer.status, answer.type) == (422, PROBLEM)
+    assert "scrape.allowed_targets" in answer.json["detail"]
+    assert answer.json["fields"][0]["pointer"] == "/target"
+
+
+async def test_a_redirect_of_a_target_leads_nowhere(api: Api, server: PageServer) -> None:
+    plain = server.answer
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if request.path == "/one":
+            raise web.HTTPFound(f"http://{server.address}/two")
+        return await plain(request)
+
+    server.answer = answer
+    await api.register("one", task_of(server="vllm"), **at(server, "one"))
+
+    await api.score_until("one", lambda report: "HTTP 302" in str(report["reason"]))
+    assert set(server.asked) == {"/one"}
 
 
 INTERVALS: dict[str, tuple[Json, str]] = {

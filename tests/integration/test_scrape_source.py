@@ -1,6 +1,7 @@
 """What the direct scrape asks of a server, and what it makes of the page."""
 
 import math
+import socket
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -97,9 +98,9 @@ async def test_a_url_is_asked_for_as_it_is_written(connect: Connect, server: Pag
     [
         ([], True),
         ([f"{HOST}:*"], True),
-        (["10.0.0.*:8000", "127.0.0.?:*"], True),
-        (["10.0.0.*:8000"], False),
-        ([HOST], False),
+        (["10.0.0.0/24:8000", "127.0.0.0/30:*"], True),
+        (["10.0.0.0/24:8000"], False),
+        ([f"{HOST}:1"], False),
         (["localhost:*"], False),
     ],
 )
@@ -113,9 +114,56 @@ async def test_only_allowed_targets_are_asked(
     else:
         error = await failure(source, server.url)
         assert error.kind == "bad_data"
-        assert str(error) == f"{server.url} is not among scrape.allowed_targets"
+        assert str(error).startswith(f"{server.url} is not among scrape.allowed_targets, ")
         with pytest.raises(SourceError):
             await source.names(target(server.url), 0.0, 1.0)
+    assert bool(server.asked) is is_allowed
+
+
+@pytest.fixture
+def names_of_here(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Names that end in .test lead to this machine; those that were looked up."""
+    asked: list[str] = []
+    look_up: Callable[..., object] = socket.getaddrinfo
+
+    def answer(host: object, *arguments: object, **more: object) -> object:
+        if not str(host).endswith(".test"):
+            return look_up(host, *arguments, **more)
+        asked.append(str(host))
+        return look_up(HOST, *arguments, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", answer)
+    return asked
+
+
+@pytest.mark.parametrize(
+    ("patterns", "looked_up", "is_allowed"),
+    [
+        ([], 0, False),
+        (["*.test"], 1, False),
+        (["*.test", "127.0.0.0/8"], 1, True),
+        (["engine.test"], 1, True),
+    ],
+)
+async def test_a_name_is_asked_only_at_an_address_that_is_allowed(
+    connect: Connect,
+    server: PageServer,
+    names_of_here: list[str],
+    patterns: list[str],
+    looked_up: int,
+    *,
+    is_allowed: bool,
+) -> None:
+    source = connect(allowed_targets=patterns)
+    url = server.url.replace(HOST, "engine.test")
+
+    if is_allowed:
+        assert requests(await shown(source, url)) == [3]
+    else:
+        error = str(await failure(source, url))
+        assert "scrape.allowed_targets" in error
+        assert (f"engine.test is {HOST}" in error) is bool(looked_up)
+    assert len(names_of_here) == looked_up
     assert bool(server.asked) is is_allowed
 
 

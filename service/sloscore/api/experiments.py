@@ -81,8 +81,8 @@ async def register(request: web.Request) -> web.Response:
         experiment=registration.id, task=registration.task.task_name
     )
     plan = plan_registration(registration)
-    if plan.target.url and not context.settings.scrape.allows(plan.target.url):
-        raise field_error(f"target: {plan.target.url} is not among scrape.allowed_targets")
+    if plan.target.url and (refusal := context.settings.scrape.why_not(plan.target.url)):
+        raise field_error(f"target: {refusal}")
     await _require_baseline(context, registration, plan)
     if plan.is_open and plan.target.url:
         plan = await _recognised(context, plan)

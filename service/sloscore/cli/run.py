@@ -204,7 +204,7 @@ def _scraped(load: "Load", registration: "Registration") -> Mapping[str, Any]:
     plan = plan_target(task, str(registration.target), None)
 
     async def score() -> str:
-        source = ScrapeSource(ScrapeSettings())
+        source = ScrapeSource(ScrapeSettings().naming(str(plan.target.url)))
         try:
             report = await score_during(source, plan, lambda: asyncio.to_thread(load.run))
             return report.model_dump_json()

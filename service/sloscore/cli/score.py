@@ -165,7 +165,7 @@ def _score_target(
     plan = plan_target(task, scraping.target, min(1.0, scraping.duration))
 
     async def run() -> "Report":
-        source = ScrapeSource(settings)
+        source = ScrapeSource(settings.naming(scraping.target))
         try:
             return await score_for(source, plan, scraping.duration)
         finally:

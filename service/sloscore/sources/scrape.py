@@ -51,7 +51,7 @@ class ScrapeSource:
         self._clock = clock
         self._followed: dict[str, _Followed] = {}
         self._slots = asyncio.Semaphore(settings.max_concurrency)
-        self._resolver = Resolver()
+        self._resolver = Resolver(self._admits)
         self._session: aiohttp.ClientSession | None = None
 
     async def capture(self, target: Target) -> Snapshot:
@@ -162,8 +162,8 @@ class ScrapeSource:
         return await asyncio.to_thread(read_page, text, content_type, target, instance, at)
 
     async def _page(self, url: str) -> tuple[str, str]:
-        if not self._settings.allows(url):
-            raise SourceError(f"{url} is not among scrape.allowed_targets", kind="bad_data")
+        if refusal := self._settings.why_not(url):
+            raise SourceError(refusal, kind="bad_data")
         try:
             async with asyncio.timeout(self._settings.timeout):
                 return await self._get(url)
@@ -178,6 +178,9 @@ class ScrapeSource:
             cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
             reason = (isinstance(cause, OSError) and cause.strerror) or str(cause) or repr(cause)
             raise SourceError(f"cannot scrape {url}: {reason}", kind="unreachable") from error
+
+    def _admits(self, name: str, port: int, address: str) -> bool:
+        return self._settings.admits(name, port, address)
 
     async def _get(self, url: str) -> tuple[str, str]:
         if self._session is None:
