@@ -67,6 +67,8 @@ SOURCE_QUERIES: Final = "sloscore_source_queries"
 SOURCE_QUERY_ERRORS: Final = "sloscore_source_query_errors"
 SOURCE_CLOCK_OFFSET: Final = "sloscore_source_clock_offset_seconds"
 SOURCE_QUERY_DURATION: Final = "sloscore_source_query_duration_seconds"
+CONFIG_RELOAD_SUCCESSFUL: Final = "sloscore_config_last_reload_successful"
+CONFIG_RELOAD_TIMESTAMP: Final = "sloscore_config_last_reload_success_timestamp_seconds"
 BUILD_INFO: Final = "sloscore_build_info"
 EXTERNAL_URL_INFO: Final = "sloscore_external_url_info"
 
@@ -81,6 +83,7 @@ ALERT_DOWN: Final = "SloscoreDown"
 ALERT_EVALUATION_STALE: Final = "SloscoreEvaluationStale"
 ALERT_EVALUATION_ERRORS: Final = "SloscoreEvaluationErrors"
 ALERT_SOURCE_ERRORS: Final = "SloscoreSourceErrors"
+ALERT_RELOAD_FAILED: Final = "SloscoreConfigReloadFailed"
 
 # Recorded by generated rules, as level:metric:operation; the levels are the labels that are left
 RULE_VALUE: Final = "task_sli:sloscore_{signal}_{unit}:{statistic}_{window}"

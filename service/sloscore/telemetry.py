@@ -73,6 +73,16 @@ class Telemetry:
             registry=self.registry,
         )
         self.on_clock_offset(None)
+        self._reload_successful = Gauge(
+            conventions.CONFIG_RELOAD_SUCCESSFUL,
+            "1 where the settings were read well the last time, 0 where those before stay.",
+            registry=self.registry,
+        )
+        self._reload_success = Gauge(
+            conventions.CONFIG_RELOAD_TIMESTAMP,
+            "Unix time at which settings were last read well: at the start, or by a reload.",
+            registry=self.registry,
+        )
         build = Gauge(
             conventions.BUILD_INFO,
             "Always 1; the label is the version of the service.",
@@ -98,6 +108,12 @@ class Telemetry:
         (family,) = self._clock_offset.collect()
         seconds = family.samples[0].value
         return None if math.isnan(seconds) else seconds
+
+    def on_reload(self, at: float | None) -> None:
+        """Note that settings were read well at this Unix time, or None that they were not."""
+        self._reload_successful.set(at is not None)
+        if at is not None:
+            self._reload_success.set(at)
 
     @property
     def last_evaluation_time(self) -> float | None:

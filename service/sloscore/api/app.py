@@ -41,7 +41,7 @@ def make_app(context: Context, access: Access) -> web.Application:
         middlewares=[
             log_requests(changes_nothing),
             problems,
-            refuse_other_sites(context.settings.listen, changes_nothing, access),
+            refuse_other_sites(context, changes_nothing, access),
             require_role(access, changes_nothing),
         ],
         client_max_size=context.settings.limits.max_body_bytes,
@@ -59,6 +59,7 @@ def make_app(context: Context, access: Access) -> web.Application:
             web.get("/metrics", status.metrics),
             web.get("/-/healthy", status.healthy),
             web.get("/-/ready", status.ready),
+            web.post("/-/reload", status.reload_settings),
             web.post(base, experiments.register),
             web.get(base, experiments.list_experiments),
             web.get(base + "/{id}", experiments.show),

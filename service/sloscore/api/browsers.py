@@ -12,15 +12,14 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from sloscore.api.auth import SAFE_METHODS, Access
+from sloscore.api.context import Context
 from sloscore.api.problems import Handler, problem
 from sloscore.settings import ListenSettings
 
 _PORTS = {"http": 80, "https": 443}
 
 
-def refuse_other_sites(
-    listen: ListenSettings, open_paths: frozenset[str], access: Access
-) -> Middleware:
+def refuse_other_sites(context: Context, open_paths: frozenset[str], access: Access) -> Middleware:
     """Middleware that refuses the writes of other sites' pages, but for those that change nothing.
 
     Where no token is needed the ``Host`` must be one of the service's own, too: on a loopback address
@@ -31,6 +30,7 @@ def refuse_other_sites(
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.method in SAFE_METHODS or request.path in open_paths:
             return await handler(request)
+        listen = context.settings.listen
         origin, host = request.headers.get("Origin"), request.headers.get("Host")
         cross = request.headers.get("Sec-Fetch-Site") == "cross-site"
         if cross or (origin is not None and not _is_own(origin, host, listen)):

@@ -5,21 +5,28 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
+from sloscore.api.auth import Access
 from sloscore.evaluation.board import Board
 from sloscore.evaluation.loop import Evaluator
 from sloscore.experiments.store import ExperimentStore
 from sloscore.settings import Settings
-from sloscore.sources.base import RecordingSource
+from sloscore.sources.routed import RoutedSource
 from sloscore.telemetry import Telemetry
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Context:
-    """The parts of a running service; ``clock`` gives Unix seconds, ``started_at`` is one of them."""
+    """The parts of a running service; ``clock`` gives Unix seconds, ``started_at`` is one of them.
+
+    A reload puts other ``settings`` in place, those that ``read_again`` gives for the current ones:
+    ask for them when they are needed.
+    """
 
     settings: Settings
+    read_again: Callable[[Settings], Settings]
+    access: Access
     store: ExperimentStore
-    source: RecordingSource
+    source: RoutedSource
     board: Board
     evaluator: Evaluator
     telemetry: Telemetry

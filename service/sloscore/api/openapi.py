@@ -22,6 +22,7 @@ from sloscore.wire import (
     PhaseStart,
     Problem,
     Registration,
+    Reloaded,
     Report,
     RescoreRequest,
     RulesRequest,
@@ -144,6 +145,10 @@ _OPERATIONS = (
     ),
     _Operation(
         "get", "/metrics", "metrics", "Gauges for Prometheus", "text/plain", problems=(503,)
+    ),
+    _Operation(
+        "post", "/-/reload", "reload", "Read the settings again, without a restart", Reloaded,
+        problems=(401, 403, 422), protected=True,
     ),
     _Operation("get", "/-/healthy", "healthy", "The process answers", "text/plain"),
     _Operation(

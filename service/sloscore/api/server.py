@@ -14,14 +14,14 @@ from sloscore.api.app import make_app
 from sloscore.api.auth import Access
 from sloscore.api.context import Context
 from sloscore.api.listener import accept, listen
+from sloscore.api.reload import prometheus_of, reload
 from sloscore.api.tls import ServerTls
+from sloscore.errors import SpecError
 from sloscore.evaluation.board import Board
 from sloscore.evaluation.loop import Evaluator
 from sloscore.experiments.lock import held
 from sloscore.experiments.store import ExperimentStore
 from sloscore.settings import Settings
-from sloscore.sources.clock import PunctualSource
-from sloscore.sources.prometheus import PrometheusSource
 from sloscore.sources.routed import RoutedSource
 from sloscore.sources.scrape import ScrapeSource
 from sloscore.telemetry import Telemetry
@@ -34,11 +34,18 @@ _SHUTDOWN_SECONDS = 1.0
 
 @contextlib.asynccontextmanager
 async def running_service(
-    settings: Settings, clock: Callable[[], float] = time.time
+    settings: Settings,
+    clock: Callable[[], float] = time.time,
+    read_again: Callable[[Settings], Settings] = lambda current: current,
+    hangup: asyncio.Event | None = None,
 ) -> AsyncIterator[str]:
     """A service that answers HTTP; yields its URL.
 
-    Raises SettingsError for an address that cannot be bound or a token or certificate that cannot be used, and
+    A reload takes the settings that ``read_again`` gives for the current ones; ``hangup`` asks for
+    one whenever it is set.
+
+    Raises SettingsError for an address that cannot be bound or a token or certificate that cannot
+    be used, and
     StoreError for a file that is no store of this release, or that another service uses.
     """
     access = Access(settings)
@@ -51,14 +58,7 @@ async def running_service(
         store = await ExperimentStore.open(settings.store.path)
         stack.push_async_callback(store.close)
         source = RoutedSource(
-            PunctualSource(
-                PrometheusSource(settings.prometheus, telemetry.on_query),
-                settings.prometheus.max_clock_skew,
-                clock,
-                telemetry.on_clock_offset,
-            )
-            if settings.prometheus.enabled
-            else None,
+            prometheus_of(settings, telemetry, clock),
             ScrapeSource(settings.scrape, telemetry.on_query, clock),
         )
         stack.push_async_callback(source.close)
@@ -67,7 +67,12 @@ async def running_service(
         await evaluator.resume()
         loop_task = asyncio.create_task(evaluator.run())
         stack.push_async_callback(_cancel, loop_task)
-        context = Context(settings, store, source, board, evaluator, telemetry, clock, clock())
+        context = Context(
+            settings, read_again, access, store, source, board, evaluator, telemetry, clock, clock()
+        )
+        telemetry.on_reload(context.started_at)
+        reload_task = asyncio.create_task(_reload_at(hangup or asyncio.Event(), context))
+        stack.push_async_callback(_cancel, reload_task)
         runner = web.AppRunner(
             make_app(context, access),
             access_log=None,
@@ -83,18 +88,34 @@ async def running_service(
         yield _url(listener, "https" if tls else "http")
 
 
-async def serve(settings: Settings, announce: Callable[[str], None]) -> None:
-    """Run a service until SIGTERM or SIGINT; ``announce`` is told its URL."""
-    stop = asyncio.Event()
+async def serve(
+    settings: Settings,
+    read_again: Callable[[Settings], Settings],
+    announce: Callable[[str], None],
+) -> None:
+    """Run a service until SIGTERM or SIGINT; ``announce`` is told its URL.
+
+    SIGHUP makes it take the settings that ``read_again`` gives for the current ones.
+    """
+    stop, hangup = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGHUP, hangup.set)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with running_service(settings) as url:
+    async with running_service(settings, read_again=read_again, hangup=hangup) as url:
         prometheus = settings.prometheus
         _log.info("listening", url=url, prometheus=prometheus.url if prometheus.enabled else None)
         announce(url)
         await stop.wait()
         _log.info("stopping")
+
+
+async def _reload_at(hangup: asyncio.Event, context: Context) -> None:
+    while await hangup.wait():
+        hangup.clear()
+        # The log has it.
+        with contextlib.suppress(SpecError):
+            await reload(context)
 
 
 def _url(listener: socket.socket, scheme: str) -> str:

@@ -8,9 +8,11 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector, CollectorRegistry
 
+from sloscore.api.body import refuse_unknown, respond
 from sloscore.api.context import CONTEXT
 from sloscore.api.openapi import openapi_document
 from sloscore.api.problems import problem
+from sloscore.api.reload import reload
 from sloscore.errors import SourceError
 from sloscore.exporter import (
     ReportCollector,
@@ -19,6 +21,7 @@ from sloscore.exporter import (
     states_family,
     tasks_on,
 )
+from sloscore.wire import Reloaded
 
 
 class _Families(Collector):
@@ -58,6 +61,12 @@ async def ready(request: web.Request) -> web.Response:
     except SourceError as error:
         return problem(503, str(error))
     return web.Response(text="sloscore is ready.\n")
+
+
+async def reload_settings(request: web.Request) -> web.Response:
+    """POST /-/reload."""
+    refuse_unknown(request, frozenset())
+    return respond(Reloaded(changed=tuple(await reload(request.app[CONTEXT]))))
 
 
 async def openapi(_: web.Request) -> web.Response:

@@ -1,7 +1,6 @@
 """``sloscore serve``: run the service."""
 
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -81,19 +80,18 @@ def serve(  # noqa: PLR0913  an option each
 ) -> None:
     """Run the service until SIGTERM or SIGINT.
 
+    SIGHUP and POST /-/reload read the settings again.
+
     Writes need one of the tokens of auth.tokens and auth.token_file or the environment's
     SLOSCORE_TOKEN, if there is any; without any the service binds loopback only.
     """
     import asyncio
     import os
 
+    from sloscore.api.configured import Configured
     from sloscore.api.server import serve as run
     from sloscore.logs import configure_logs
-    from sloscore.settings import Settings, SettingsFile
-    from sloscore.spec.loader import load_model, validate
 
-    read = load_model(SettingsFile, config) if config else SettingsFile()
-    data: dict[str, Any] = read.model_dump(exclude_unset=True)
     overrides = {
         ("listen", "host"): host,
         ("listen", "port"): port,
@@ -107,9 +105,12 @@ def serve(  # noqa: PLR0913  an option each
         ("auth", "allow_anonymous_writes"): True if insecure else None,
         ("auth", "token"): os.environ.get("SLOSCORE_TOKEN") or None,
     }
-    for (section, key), value in overrides.items():
-        if value is not None:
-            data[section] = {**(data.get(section) or {}), key: value}
-    settings = validate(Settings, data, "settings")
+    given = {name: value for name, value in overrides.items() if value is not None}
+    configured = Configured(config, given)
+    settings = configured.read()
     configure_logs(settings.log.format, settings.log.level)
-    asyncio.run(run(settings, lambda url: click.echo(f"sloscore listens on {url}")))
+
+    def announce(url: str) -> None:
+        click.echo(f"sloscore listens on {url}")
+
+    asyncio.run(run(settings, configured.read_again, announce))

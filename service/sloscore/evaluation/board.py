@@ -26,6 +26,10 @@ class Board:
         self._posted: dict[str, Posted] = {}
         self._waiters: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
 
+    def limit(self, retention: float, max_ended: int) -> None:
+        """Keep final reports by these limits from now on."""
+        self._retention, self._max_ended = retention, max_ended
+
     def __iter__(self) -> Iterator[Posted]:
         return iter(tuple(self._posted.values()))
 

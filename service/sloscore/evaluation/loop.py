@@ -56,11 +56,17 @@ class Evaluator:
         self._tasks: set[asyncio.Task[None]] = set()
         # Whose trace is in the log already.
         self._broken: set[str] = set()
+        self._changed = asyncio.Event()
 
     @property
     def plans(self) -> tuple[Plan, ...]:
         """The plans of the running experiments, in the order in which they were taken up."""
         return tuple(live.plan for live in self._running.values())
+
+    def change(self, settings: EvaluationSettings) -> None:
+        """Evaluate by these settings from now on; windows stay as they are."""
+        self._settings = settings
+        self._changed.set()
 
     async def resume(self) -> None:
         """Take up the live experiments of the store, and show the recently ended ones again."""
@@ -86,7 +92,9 @@ class Evaluator:
             while True:
                 await self._round()
                 spread = random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311  nothing to guess
-                await asyncio.sleep(self._settings.interval * spread)
+                self._changed.clear()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._changed.wait(), self._settings.interval * spread)
         finally:
             await self._stop()
 

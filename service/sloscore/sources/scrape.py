@@ -54,6 +54,11 @@ class ScrapeSource:
         self._resolver = Resolver(self._admits)
         self._session: aiohttp.ClientSession | None = None
 
+    def change(self, settings: ScrapeSettings) -> None:
+        """Scrape by these settings from now on; what was recorded stays."""
+        self._settings = settings
+        self._slots = asyncio.Semaphore(settings.max_concurrency)
+
     async def capture(self, target: Target) -> Snapshot:
         """A sample of a target taken now, which is not recorded; raises SourceError."""
         followed = self._followed.get(target.key)
@@ -127,7 +132,6 @@ class ScrapeSource:
         await self._resolver.close()
 
     async def _keep_scraping(self, followed: _Followed) -> None:
-        interval = followed.target.scrape_interval or self._settings.interval
         while True:
             async with followed.turn:
                 at, sample = await self._scrape(followed.target)
@@ -140,7 +144,7 @@ class ScrapeSource:
                     # A server that is too busy to answer is not gone: the next scrape counts.
                     gone = InstanceSample(_instance_of(followed.target), at, up=False)
                     followed.history.add([gone])
-            await asyncio.sleep(interval)
+            await asyncio.sleep(followed.target.scrape_interval or self._settings.interval)
 
     async def _scrape(self, target: Target) -> tuple[float, InstanceSample | SourceError]:
         """A sample, or why there is none, and the Unix time at which it was asked for."""

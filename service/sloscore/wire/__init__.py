@@ -44,7 +44,7 @@ from sloscore.wire.rescore import (
     RescoreRequest,
     TaskRescore,
 )
-from sloscore.wire.status import Followed, QueryTally, StatusDocument
+from sloscore.wire.status import Followed, QueryTally, Reloaded, StatusDocument
 from sloscore.wire.values import (
     Base,
     Document,
@@ -86,6 +86,7 @@ __all__ = [
     "QueryTally",
     "RankedScore",
     "Registration",
+    "Reloaded",
     "Report",
     "RescoreRequest",
     "RescoredExperiment",

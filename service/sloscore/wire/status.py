@@ -37,6 +37,12 @@ class Followed(Document):
     trouble: str | None
 
 
+class Reloaded(Document):
+    """Names of the settings that a reload changed, such as ``prometheus.url``."""
+
+    changed: tuple[str, ...]
+
+
 class StatusDocument(Document):
     """The state of the service; counts are those since ``started_at``.
 
