@@ -155,7 +155,7 @@ def test_exactly_the_writes_need_the_token() -> None:
         if "security" in operation
     }
     experiments = {"registerExperiment", "finishExperiment", "abortExperiment"}
-    assert secured == experiments | {"startPhase", "endPhase"}
+    assert secured == experiments | {"startPhase", "endPhase", "reload"}
 
 
 async def mark_phases(read: Reader) -> None:
@@ -262,6 +262,10 @@ async def test_every_documented_answer_is_given_and_fits_its_schema(
             await read.get(path)
         for path in ("/metrics", "/-/healthy", "/-/ready"):
             await read.get(path)
+        for path in ("/-/reload", "/-/reload?unknown=1"):
+            await read.post(path)
+        for headers in ({}, FOREIGN):
+            await read.post("/-/reload", headers=headers)
         await break_store(read, tmp_path / "sloscore.db")
     async with serving(settings(tmp_path)) as away:
         await Reader(away, read.seen).get("/-/ready")

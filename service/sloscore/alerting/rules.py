@@ -207,6 +207,21 @@ def _of_service(job: str) -> Iterator[Alert]:
         ),
         **of_service,
     )
+    yield Alert(
+        name=names.ALERT_RELOAD_FAILED,
+        severity="warning",
+        expr=f"{names.CONFIG_RELOAD_SUCCESSFUL} == 0",
+        hold="1m",
+        keep="1m",
+        reason="A mistake that is mended at once needs nobody.",
+        summary="sloscore refused its settings",
+        description=(
+            "{{ $labels.instance }} could not use its settings when it read them again, and goes on with "
+            "those before. A restart would fail, or would change what a reload cannot."
+        ),
+        action="Its log names file, line and mistake: correct it, and reload again.",
+        **of_service,
+    )
 
 
 def _errors(counter: str) -> str:
