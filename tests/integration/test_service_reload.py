@@ -19,6 +19,7 @@ from tests.integration.service import (
     EXPERIMENTS,
     NOWHERE,
     PROBLEM,
+    Answer,
     Api,
     Deployments,
     Json,
@@ -253,3 +254,23 @@ async def test_who_runs_without_a_file_reloads_nothing(tmp_path: Path) -> None:
     async with serving(settings(tmp_path)) as api:
         answer = await api.post(RELOAD)
     assert (answer.status, answer.json) == (200, {"changed": []})
+
+
+async def test_a_token_in_a_file_is_another_after_a_reload(tmp_path: Path) -> None:
+    old, new = ("old token of the tests", "new token of the tests")
+    file = tmp_path / "token"
+    file.write_text(old)
+    async with serving(settings(tmp_path, auth={"token_file": file})) as api:
+
+        async def reload(token: str) -> Answer:
+            return await api.request("POST", RELOAD, headers={"Authorization": f"Bearer {token}"})
+
+        file.write_text(new)
+        assert (await reload(new)).status == 401
+        assert (await reload(old)).status == 200
+        assert (await reload(old)).status == 401
+        file.write_text("short")
+        refused = await reload(new)
+        assert (refused.status, "16 or more" in refused.json["detail"]) == (422, True)
+        file.write_text(new)
+        assert (await reload(new)).status == 200
