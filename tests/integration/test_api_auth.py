@@ -174,3 +174,18 @@ def test_a_short_token_is_refused_without_being_told() -> None:
     with pytest.raises(SpecError) as caught:
         validate(Settings, {"auth": {"token": "hunter2"}}, "settings")
     assert caught.value.problems == ["settings: auth.token: must hold at least 16 characters"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("TRACE", "/-/healthy", 405),
+        ("DELETE", f"{EXPERIMENTS}/one", 405),
+        ("POST", "/nothing", 404),
+    ],
+)
+async def test_what_no_route_takes_is_answered_so_without_a_token(
+    api: Api, method: str, path: str, status: int
+) -> None:
+    answer = await api.request(method, path)
+    assert (answer.status, answer.type) == (status, PROBLEM)

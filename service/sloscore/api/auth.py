@@ -72,12 +72,15 @@ class Access:
 
 
 def require_role(access: Access, open_paths: frozenset[str]) -> Middleware:
-    """Middleware that asks each request for a token of the role that it needs."""
+    """Middleware that asks each request for a token of the role that it needs.
+
+    What no route takes needs none: it is answered with what is wrong about it.
+    """
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
         needed = access.role_needed(request.method, request.path, open_paths)
-        if needed is None:
+        if needed is None or request.match_info.http_exception is not None:
             return await handler(request)
         secret = _secret_of(request, takes_password=needed is Role.READ)
         token = access.find(secret) if secret is not None else None
