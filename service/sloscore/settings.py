@@ -11,6 +11,7 @@ from pydantic import (
     BeforeValidator,
     Field,
     SecretStr,
+    WithJsonSchema,
     model_validator,
 )
 from pydantic.functional_validators import field_validator
@@ -52,7 +53,20 @@ def parse_duration(value: object) -> object:
     return sum(float(n) * _DURATION_UNITS[unit] for n, unit in _DURATION_PART.findall(value))
 
 
-Duration = Annotated[float, BeforeValidator(parse_duration), Field(gt=0, allow_inf_nan=False)]
+def duration_schema(**bound: float) -> WithJsonSchema:
+    """The JSON schema of a duration, as a number of seconds within a bound or as text."""
+    text = r"^(?=.*[1-9])((\d+(ms|[ywdhms]))+|\d+(\.\d+)?)$"
+    return WithJsonSchema(
+        {"anyOf": [{"type": "number", **bound}, {"type": "string", "pattern": text}]}
+    )
+
+
+Duration = Annotated[
+    float,
+    BeforeValidator(parse_duration),
+    Field(gt=0, allow_inf_nan=False),
+    duration_schema(exclusiveMinimum=0),
+]
 
 
 def plain_url(url: str) -> str:

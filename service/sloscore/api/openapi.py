@@ -71,7 +71,7 @@ _OPERATIONS = (
             _query("task", "Only those of this task", type="string"),
             _query("state", "Only those in this state", type="string", enum=[str(s) for s in State]),
             _query("limit", "How many", type="integer", minimum=1, maximum=1000, default=100),
-            _query("cursor", "next_cursor of the page before", type="string"),
+            _query("cursor", "next_cursor of the page before", type="string", minLength=1),
         ),
         problems=(422, 503),
     ),

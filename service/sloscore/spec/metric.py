@@ -4,7 +4,14 @@ import itertools
 from collections.abc import Mapping
 from typing import Annotated, Final, Literal, Self, get_args
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+)
 from pydantic.functional_validators import model_validator
 
 from sloscore.core.samples import Family, FamilyKind, LabelValues
@@ -42,12 +49,17 @@ def _is_of_child(label: str) -> str:
 
 
 LabelName = Annotated[str, Field(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$"), AfterValidator(_is_of_child)]
+_VALUE: Final = {"type": "string", "maxLength": 256}
+_VALUES: Final = {"type": "array", "minItems": 1, "maxItems": 64}
 Values = Annotated[
     tuple[Annotated[str, Field(max_length=256)], ...],
     BeforeValidator(_one_or_several),
     Field(min_length=1, max_length=64, strict=False),
+    WithJsonSchema({"anyOf": [_VALUE, {**_VALUES, "items": _VALUE}]}),
 ]
-LabelMatch = dict[LabelName, Values]
+LabelMatch = Annotated[
+    dict[LabelName, Values], Field(json_schema_extra={"additionalProperties": False})
+]
 
 
 def _ascend(bounds: tuple[float, ...]) -> tuple[float, ...]:
@@ -136,5 +148,5 @@ def _roles_fit(metrics: dict[Role, Metric]) -> dict[Role, Metric]:
 
 
 Metrics = Annotated[dict[Role, Metric], AfterValidator(_roles_fit)]
-CustomMetrics = Annotated[Metrics, Field(min_length=1)]
+CustomMetrics = Annotated[dict[Role, Metric], Field(min_length=1), AfterValidator(_roles_fit)]
 """Metrics that a task names itself, by role: of a server without a preset, or renamed ones."""

@@ -12,6 +12,7 @@ from sloscore.spec.slo import SloSpec
 from sloscore.spec.target import Measure
 
 MAX_SELECTOR_LABELS = 16
+MAX_VALUE_LENGTH = 1024
 _LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _RESERVED_LABELS = frozenset({"__name__", "le"})
 
@@ -29,8 +30,20 @@ def _check_labels(selector: dict[str, str]) -> dict[str, str]:
     return selector
 
 
-LabelValue = Annotated[str, Field(min_length=1, max_length=1024)]
-Selector = Annotated[dict[str, LabelValue], AfterValidator(_check_labels)]
+LabelValue = Annotated[str, Field(min_length=1, max_length=MAX_VALUE_LENGTH)]
+Selector = Annotated[
+    dict[str, LabelValue],
+    AfterValidator(_check_labels),
+    Field(
+        json_schema_extra={
+            "propertyNames": {
+                "pattern": f"^{_LABEL_NAME.pattern}$",
+                "not": {"enum": sorted(_RESERVED_LABELS)},
+            },
+            "maxProperties": MAX_SELECTOR_LABELS,
+        }
+    ),
+]
 Gpus = Annotated[int, Field(ge=1, le=1_000_000)]
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, model_validator
 
 from sloscore.core.objective import Objective
-from sloscore.settings import Duration
+from sloscore.settings import Duration, duration_schema
 from sloscore.spec.metric import CustomMetrics
 from sloscore.spec.model import ExperimentId, Gpus, Selector, TaskSpec, undefined_goodput
 from sloscore.spec.phases import PhaseName
@@ -21,6 +21,7 @@ def _is_not_infinite(value: float) -> float:
     return value
 
 
+_SHORTEST_INTERVAL = 0.1
 Measured = Annotated[float, Field(strict=True), AfterValidator(_is_not_infinite)]
 
 
@@ -40,7 +41,12 @@ class Registration(Document):
     selector: Selector | None = None
     server: str | None = None
     target: TargetUrl | None = None
-    scrape_interval: Annotated[Duration, Field(ge=0.1)] | None = None
+    scrape_interval: (
+        Annotated[
+            Duration, Field(ge=_SHORTEST_INTERVAL), duration_schema(minimum=_SHORTEST_INTERVAL)
+        ]
+        | None
+    ) = None
     start: Time | None = None
     baseline: ExperimentId | None = None
     gpus: Gpus | None = None

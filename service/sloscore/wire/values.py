@@ -66,7 +66,12 @@ Time = Annotated[
     BeforeValidator(parse_time),
     PlainSerializer(format_time, return_type=str, when_used="json"),
     WithJsonSchema(
-        {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "number", "minimum": 0}]}
+        {
+            "anyOf": [
+                {"type": "string", "format": "date-time"},
+                {"type": "number", "minimum": 0, "exclusiveMaximum": _END_OF_TIME},
+            ]
+        }
     ),
 ]
 Number = Annotated[
