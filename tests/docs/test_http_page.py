@@ -13,8 +13,13 @@ import pytest
 from tests.docs.markdown import ROOT, block, output, table
 from tests.docs.shell import BIN, announced, shell
 
+from sloscore.api.drafts import MAX_SLIS
+from sloscore.settings import Settings
 from sloscore.simulate.process import ChildProcess
 from sloscore.simulate.prometheus import PrometheusProcess
+from sloscore.spec.model import MAX_SELECTOR_LABELS, MAX_VALUE_LENGTH
+from sloscore.wire.drafts import MAX_TEXT
+from sloscore.wire.rescore import MAX_EXPERIMENTS
 
 pytestmark = [
     pytest.mark.prometheus,
@@ -122,6 +127,28 @@ def test_the_command_does_the_same(page: Shell) -> None:
 
 def test_a_mistake_is_answered_as_shown(page: Shell) -> None:
     assert page.run(block(PAGE, "mistake")) == output(PAGE, "mistake")
+
+
+def test_limits_are_those_of_the_code() -> None:
+    shown = {row["what"]: row for row in table(PAGE, "limits")}
+    most = {what: row["most"].removesuffix(" characters") for what, row in shown.items()}
+    for row in shown.values():
+        if row["setting"]:
+            section, name = row["setting"].strip("`").split(".")
+            assert in_units(row["most"]) == getattr(getattr(Settings(), section), name), row
+    assert {what: int(number) for what, number in most.items() if not shown[what]["setting"]} == {
+        "labels of a selector": MAX_SELECTOR_LABELS,
+        "a label's value": MAX_VALUE_LENGTH,
+        "experiments of a page or a rescored task": MAX_EXPERIMENTS,
+        "the text of a file to check": MAX_TEXT,
+        "SLOs of drawn curves and compiled rules": MAX_SLIS,
+    }
+
+
+def in_units(text: str) -> float:
+    """A number with or without its unit, in bytes or seconds."""
+    number, _, unit = text.partition(" ")
+    return float(number) * {"": 1, "MiB": 2**20, "s": 1, "h": 3600}[unit]
 
 
 def test_every_error_is_in_the_table(page: Shell) -> None:
