@@ -3,6 +3,7 @@
 
 PYTHON ?= python3
 ARGS ?=
+CASES ?= 100
 
 BIN := .venv/bin
 STAMP := .venv/.installed
@@ -12,7 +13,7 @@ MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup demo serve test lint format types imports unit integration e2e test-prometheus-3 bench alerts dashboards golden clean
+.PHONY: help setup demo serve test lint format types imports unit integration e2e fuzz test-prometheus-3 bench alerts dashboards golden clean
 
 help: ## Show this list
 	@echo "Usage: make TARGET [ARGS=\"options for its tool\"] [PYTHON=python3.12]"; echo
@@ -72,6 +73,9 @@ integration: $(STAMP) ## Run the tests that start real servers and processes
 
 e2e: $(STAMP) ## Run the tests of the pages in a browser (needs Chromium)
 	@$(BIN)/python -m pytest tests/e2e $(ARGS)
+
+fuzz: $(STAMP) ## Ask a service for all that its OpenAPI document allows and forbids (CASES=100 of each operation)
+	@SLOSCORE_FUZZ=$(CASES) $(BIN)/python -m pytest tests/integration/test_api_generated_requests.py $(ARGS)
 
 test-prometheus-3: $(STAMP) ## Run the integration tests on Prometheus 3 (from Debian unstable)
 	@echo "==> Prometheus 3: fetching it without installing it"
