@@ -18,6 +18,7 @@ from sloscore.api import (
 from sloscore.api.auth import Access, require_role
 from sloscore.api.browsers import refuse_other_sites
 from sloscore.api.context import CONTEXT, Context
+from sloscore.api.headers import harden
 from sloscore.api.page.routes import ROUTES
 from sloscore.api.problems import problems
 from sloscore.api.request_log import log_requests, name_request
@@ -26,12 +27,6 @@ from sloscore.conventions import RUNBOOKS_PATH
 _SCORE, _CHECK = "/api/v1/score", "/api/v1/check"
 _CURVES, _RULES = "/api/v1/curves", "/api/v1/rules"
 _RESCORE = "/api/v1/rescore"
-_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-}
 
 
 def make_app(context: Context, access: Access) -> web.Application:
@@ -48,7 +43,9 @@ def make_app(context: Context, access: Access) -> web.Application:
     )
     app[CONTEXT] = context
     app[drafts.ONE_AT_A_TIME] = asyncio.Lock()
-    app.on_response_prepare.extend((_harden, name_request))
+    app.on_response_prepare.extend(
+        (harden(is_https=context.settings.listen.tls is not None), name_request)
+    )
     base = "/api/v1/experiments"
     app.add_routes(
         [
@@ -78,8 +75,3 @@ def make_app(context: Context, access: Access) -> web.Application:
         ]
     )
     return app
-
-
-async def _harden(_: web.Request, response: web.StreamResponse) -> None:
-    for name, value in _HEADERS.items():
-        response.headers.setdefault(name, value)

@@ -6,11 +6,14 @@ import resource
 import socket
 import ssl
 import sys
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import cast
 
 from aiohttp import web
 
+from sloscore.api.headers import headers_of
+from sloscore.api.unreadable import Protocol
 from sloscore.errors import SettingsError
 from sloscore.settings import LimitSettings, ListenSettings
 from sloscore.wire import Problem
@@ -53,14 +56,17 @@ async def accept(
     tls: ssl.SSLContext | None = None,
 ) -> asyncio.Server:
     """Let a runner that is set up answer on the socket; connections past the limit are refused."""
+    loop = asyncio.get_running_loop()
+    is_https = tls is not None
     answering = cast("web.Server", runner.server)
     most = max(1, min(limits.max_connections, _files_allowed() - _OTHER_FILES))
-    refusal = _refusal(most)
+    refusal = _refusal(most, headers_of(is_https=is_https))
 
     def protocol() -> asyncio.Protocol:
-        return answering() if len(answering.connections) < most else _Refusing(refusal)
+        if len(answering.connections) >= most:
+            return _Refusing(refusal)
+        return Protocol(answering, loop, limits.idle_timeout, is_https=is_https)
 
-    loop = asyncio.get_running_loop()
     return await loop.create_server(
         protocol,
         sock=listener,
@@ -81,7 +87,7 @@ def _files_allowed() -> int:
     return sys.maxsize if soft == resource.RLIM_INFINITY else soft
 
 
-def _refusal(most: int) -> bytes:
+def _refusal(most: int, headers: Mapping[str, str]) -> bytes:
     status = HTTPStatus.SERVICE_UNAVAILABLE
     detail = (
         f"{most} connections are open, and no more are allowed (limits.max_connections): close "
@@ -89,11 +95,14 @@ def _refusal(most: int) -> bytes:
     )
     problem = Problem(title=status.phrase, status=status, detail=detail)
     body = problem.model_dump_json(exclude_none=True).encode()
-    head = (
-        f"HTTP/1.1 {status} {status.phrase}\r\nContent-Type: application/problem+json\r\n"
-        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
-    )
-    return head.encode() + body
+    sent = {
+        "Content-Type": "application/problem+json",
+        "Content-Length": len(body),
+        "Connection": "close",
+        **headers,
+    }
+    lines = [f"HTTP/1.1 {status} {status.phrase}", *(f"{k}: {v}" for k, v in sent.items())]
+    return "\r\n".join([*lines, "", ""]).encode() + body
 
 
 class _Refusing(asyncio.Protocol):

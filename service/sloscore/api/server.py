@@ -75,11 +75,8 @@ async def running_service(
         stack.push_async_callback(_cancel, reload_task)
         runner = web.AppRunner(
             make_app(context, access),
-            access_log=None,
             shutdown_timeout=_SHUTDOWN_SECONDS,
             handler_cancellation=True,
-            # Counts from the connection's start or its last answer to the end of the next headers.
-            keepalive_timeout=settings.limits.idle_timeout,
         )
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
