@@ -1,8 +1,9 @@
 """Credentials and certificates of a Prometheus, read again when their files change."""
 
 import base64
+import contextlib
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -10,6 +11,8 @@ from pydantic import SecretStr
 from sloscore.errors import SourceError
 from sloscore.settings import PrometheusSettings, TlsSettings
 from sloscore.watched import Watched
+
+_SHORTEST_SECRET = 6
 
 
 class Access:
@@ -31,6 +34,20 @@ class Access:
             return {**self._extra, "Authorization": self._authorization.get()}
         except (OSError, ValueError) as error:
             raise SourceError(f"cannot read the credentials: {error}", kind="auth") from None
+
+    def without_secrets(self, text: bytes) -> bytes:
+        """What a server has said, without the credentials that it may quote."""
+        secrets = set(self._extra.values())
+        # Files that cannot be read now were not sent either.
+        with contextlib.suppress(OSError, ValueError):
+            if self._authorization is not None:
+                sent = self._authorization.get()
+                secrets |= {sent, *_parts(sent)}
+        for secret in sorted(secrets, key=len, reverse=True):
+            # Shorter ones are names of tenants, and parts of other words.
+            if len(secret) >= _SHORTEST_SECRET:
+                text = text.replace(secret.encode(), b"***")
+        return text
 
     def tls(self) -> ssl.SSLContext | bool:
         """TLS of the next request; raises SourceError (``auth``) for unusable certificates."""
@@ -56,6 +73,13 @@ def _secret(value: SecretStr | None, path: Path | None, make: Callable[[str], st
     if path is not None:
         return Watched([path], lambda: make(_single_line(path)))
     return Watched([], lambda: make(value.get_secret_value() if value else ""))
+
+
+def _parts(authorization: str) -> Iterator[str]:
+    scheme, _, secret = authorization.partition(" ")
+    yield secret
+    if scheme == "Basic":
+        yield base64.b64decode(secret).decode().partition(":")[2]
 
 
 def _basic(user: str, password: str) -> str:

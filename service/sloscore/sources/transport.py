@@ -122,7 +122,7 @@ class Transport:
 
     def _refused(self, response: aiohttp.ClientResponse, text: bytes, path: str) -> SourceError:
         status, url = response.status, self._settings.url
-        said = _words_of(text)
+        said = _words_of(self._access.without_secrets(text))
         if 300 <= status < 400:
             place = urlsplit(response.headers.get("Location", ""))
             where = (
