@@ -223,12 +223,14 @@ class ListenSettings(SettingsModel):
     """The address that the HTTP API binds; port 0 takes a free one.
 
     ``external_url`` is where people reach it, through a proxy for instance: alerts link there.
+    ``drain`` is for how many seconds it goes on answering after it was told to stop.
     With ``tls`` it speaks https.
     """
 
     host: str = "127.0.0.1"
     port: int = Field(default=8520, ge=0, le=65535)
     external_url: PlainUrl | None = None
+    drain: Annotated[float, BeforeValidator(parse_duration), Field(ge=0, le=3600)] = 0.0
     tls: ServerTlsSettings | None = None
 
     @property

@@ -132,9 +132,9 @@ def settings(place: Path, url: str = NOWHERE, **sections: Json) -> Settings:
 
 
 @contextlib.asynccontextmanager
-async def serving(given: Settings) -> AsyncIterator[Api]:
+async def serving(given: Settings, clock: Callable[[], float] = time.time) -> AsyncIterator[Api]:
     """A service in this process, and a client of it."""
-    async with running_service(given) as url, aiohttp.ClientSession() as session:
+    async with running_service(given, clock) as url, aiohttp.ClientSession() as session:
         yield Api(session, url)
 
 

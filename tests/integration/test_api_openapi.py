@@ -4,6 +4,7 @@ import asyncio
 import re
 import socket
 import sqlite3
+import time
 from collections.abc import AsyncIterator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -267,6 +268,11 @@ async def test_every_documented_answer_is_given_and_fits_its_schema(
         for headers in ({}, FOREIGN):
             await read.post("/-/reload", headers=headers)
         await break_store(read, tmp_path / "sloscore.db")
+    ahead = 0.0
+    sleepy = settings(tmp_path, evaluation={"interval": "1h"})
+    async with serving(sleepy, lambda: time.time() + ahead) as stalled_service:
+        ahead = 86400.0
+        await Reader(stalled_service, read.seen).get("/-/healthy")
     async with serving(settings(tmp_path)) as away:
         await Reader(away, read.seen).get("/-/ready")
         await Reader(away, read.seen).post(SCORE, PAST)

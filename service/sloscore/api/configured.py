@@ -17,6 +17,7 @@ _FIXED: Final = {
     "listen.host",
     "listen.port",
     "listen.tls",
+    "listen.drain",
     "store.path",
     "limits.max_connections",
     "limits.idle_timeout",

@@ -1,7 +1,8 @@
 """What the handlers share."""
 
+import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aiohttp import web
 
@@ -14,6 +15,14 @@ from sloscore.sources.routed import RoutedSource
 from sloscore.telemetry import Telemetry
 
 
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """What the operating system asks of the service: to stop, to read its settings again."""
+
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    hangup: asyncio.Event = field(default_factory=asyncio.Event)
+
+
 @dataclass(slots=True)
 class Context:
     """The parts of a running service; ``clock`` gives Unix seconds, ``started_at`` is one of them.
@@ -24,6 +33,7 @@ class Context:
 
     settings: Settings
     read_again: Callable[[Settings], Settings]
+    signals: Signals
     access: Access
     store: ExperimentStore
     source: RoutedSource

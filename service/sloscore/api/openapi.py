@@ -150,9 +150,12 @@ _OPERATIONS = (
         "post", "/-/reload", "reload", "Read the settings again, without a restart", Reloaded,
         problems=(401, 403, 422), protected=True,
     ),
-    _Operation("get", "/-/healthy", "healthy", "The process answers", "text/plain"),
     _Operation(
-        "get", "/-/ready", "ready", "The metric source and the store answer", "text/plain",
+        "get", "/-/healthy", "healthy", "The process answers, and evaluates", "text/plain",
+        problems=(503,),
+    ),
+    _Operation(
+        "get", "/-/ready", "ready", "Experiments can be registered, finished and read", "text/plain",
         problems=(503,),
     ),
 )  # fmt: skip

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from sloscore.api.app import make_app
 from sloscore.api.auth import Access
-from sloscore.api.context import Context
+from sloscore.api.context import Context, Signals
 from sloscore.api.listener import accept, listen
 from sloscore.api.reload import prometheus_of, reload
 from sloscore.api.tls import ServerTls
@@ -37,16 +37,16 @@ async def running_service(
     settings: Settings,
     clock: Callable[[], float] = time.time,
     read_again: Callable[[Settings], Settings] = lambda current: current,
-    hangup: asyncio.Event | None = None,
+    signals: Signals | None = None,
 ) -> AsyncIterator[str]:
     """A service that answers HTTP; yields its URL.
 
-    A reload takes the settings that ``read_again`` gives for the current ones; ``hangup`` asks for
-    one whenever it is set.
+    A reload takes the settings that ``read_again`` gives for the current ones. Of the ``signals``
+    ``hangup`` asks for one, and ``stop`` makes the service unready.
 
     Raises SettingsError for an address that cannot be bound or a token or certificate that cannot
-    be used, and
-    StoreError for a file that is no store of this release, or that another service uses.
+    be used, and StoreError for a file that is no store of this release, or that another service
+    uses.
     """
     access = Access(settings)
     tls = ServerTls(settings.listen.tls).context if settings.listen.tls else None
@@ -68,10 +68,20 @@ async def running_service(
         loop_task = asyncio.create_task(evaluator.run())
         stack.push_async_callback(_cancel, loop_task)
         context = Context(
-            settings, read_again, access, store, source, board, evaluator, telemetry, clock, clock()
+            settings,
+            read_again,
+            signals or Signals(),
+            access,
+            store,
+            source,
+            board,
+            evaluator,
+            telemetry,
+            clock,
+            clock(),
         )
         telemetry.on_reload(context.started_at)
-        reload_task = asyncio.create_task(_reload_at(hangup or asyncio.Event(), context))
+        reload_task = asyncio.create_task(_reload_at(context))
         stack.push_async_callback(_cancel, reload_task)
         runner = web.AppRunner(
             make_app(context, access),
@@ -92,22 +102,31 @@ async def serve(
 ) -> None:
     """Run a service until SIGTERM or SIGINT; ``announce`` is told its URL.
 
-    SIGHUP makes it take the settings that ``read_again`` gives for the current ones.
+    SIGHUP makes it take the settings that ``read_again`` gives for the current ones. With a
+    ``listen.drain`` it goes on for that long while it says that it is not ready, or until the
+    second signal.
     """
-    stop, hangup = asyncio.Event(), asyncio.Event()
+    signals, hurry = Signals(), asyncio.Event()
     loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGHUP, hangup.set)
+    loop.add_signal_handler(signal.SIGHUP, signals.hangup.set)
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    async with running_service(settings, read_again=read_again, hangup=hangup) as url:
+        loop.add_signal_handler(number, _set_next, signals.stop, hurry)
+    async with running_service(settings, read_again=read_again, signals=signals) as url:
         prometheus = settings.prometheus
         _log.info("listening", url=url, prometheus=prometheus.url if prometheus.enabled else None)
         announce(url)
-        await stop.wait()
-        _log.info("stopping")
+        await signals.stop.wait()
+        _log.info("stopping", drain=settings.listen.drain)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(hurry.wait(), settings.listen.drain)
 
 
-async def _reload_at(hangup: asyncio.Event, context: Context) -> None:
+def _set_next(*events: asyncio.Event) -> None:
+    next((event for event in events if not event.is_set()), events[-1]).set()
+
+
+async def _reload_at(context: Context) -> None:
+    hangup = context.signals.hangup
     while await hangup.wait():
         hangup.clear()
         # The log has it.

@@ -1,4 +1,4 @@
-"""Handlers for operators: metrics, health, readiness, the OpenAPI document and the page."""
+"""Handlers for operators: metrics, reload and the OpenAPI document."""
 
 from collections.abc import Iterable
 
@@ -11,9 +11,7 @@ from prometheus_client.registry import Collector, CollectorRegistry
 from sloscore.api.body import refuse_unknown, respond
 from sloscore.api.context import CONTEXT
 from sloscore.api.openapi import openapi_document
-from sloscore.api.problems import problem
 from sloscore.api.reload import reload
-from sloscore.errors import SourceError
 from sloscore.exporter import (
     ReportCollector,
     SettingsCollector,
@@ -45,22 +43,6 @@ async def metrics(request: web.Request) -> web.Response:
     registry.register(_Families([states_family({str(k): n for k, n in counts.items()})]))
     encode, content_type = choose_encoder(request.headers.get("Accept", ""))
     return web.Response(body=encode(registry), headers={"Content-Type": content_type})
-
-
-async def healthy(_: web.Request) -> web.Response:
-    """GET /-/healthy: the process answers."""
-    return web.Response(text="sloscore is healthy.\n")
-
-
-async def ready(request: web.Request) -> web.Response:
-    """GET /-/ready: the store and the metric source answer."""
-    context = request.app[CONTEXT]
-    await context.store.check()
-    try:
-        await context.source.check()
-    except SourceError as error:
-        return problem(503, str(error))
-    return web.Response(text="sloscore is ready.\n")
 
 
 async def reload_settings(request: web.Request) -> web.Response:

@@ -57,11 +57,17 @@ class Evaluator:
         # Whose trace is in the log already.
         self._broken: set[str] = set()
         self._changed = asyncio.Event()
+        self._resumed: frozenset[str] = frozenset()
 
     @property
     def plans(self) -> tuple[Plan, ...]:
         """The plans of the running experiments, in the order in which they were taken up."""
         return tuple(live.plan for live in self._running.values())
+
+    @property
+    def resuming(self) -> int:
+        """How many of the running experiments of the store have no report since the start."""
+        return sum(self._board.get(key) is None for key in self._resumed & self._running.keys())
 
     def change(self, settings: EvaluationSettings) -> None:
         """Evaluate by these settings from now on; windows stay as they are."""
@@ -85,6 +91,8 @@ class Evaluator:
                     task=experiment.task,
                     error=str(error),
                 )
+
+        self._resumed = frozenset(self._running)
 
     async def run(self) -> None:
         """Evaluate at every interval until cancelled."""
