@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from tests.integration.certificates import server_context
 
 from sloscore.core.samples import Family, FamilyKind, Target
 from sloscore.errors import SourceDownError, SourceError
@@ -453,9 +454,8 @@ async def test_each_query_is_reported_with_its_kind_and_error(
     assert all(duration > 0 for duration in seconds)
 
 
-def server_context(certificates: Path, *, wants_client: bool = False) -> ssl.SSLContext:
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(certificates / "server.pem", certificates / "server.key")
+def context_of(certificates: Path, *, wants_client: bool = False) -> ssl.SSLContext:
+    context = server_context(certificates)
     if wants_client:
         context.load_verify_locations(certificates / "ca.pem")
         context.verify_mode = ssl.CERT_REQUIRED
@@ -465,7 +465,7 @@ def server_context(certificates: Path, *, wants_client: bool = False) -> ssl.SSL
 async def test_a_server_is_trusted_by_the_authority_that_is_set(
     serve: Serve, connect: Connect, certificates: Path
 ) -> None:
-    url = await serve(answer_nothing, context=server_context(certificates))
+    url = await serve(answer_nothing, context=context_of(certificates))
 
     await connect(url=url, tls={"ca_file": certificates / "ca.pem"}).check()
 
@@ -478,7 +478,7 @@ async def test_a_server_is_trusted_by_the_authority_that_is_set(
 async def test_a_server_is_not_verified_only_where_that_is_asked_for(
     serve: Serve, connect: Connect, certificates: Path
 ) -> None:
-    url = await serve(answer_nothing, context=server_context(certificates))
+    url = await serve(answer_nothing, context=context_of(certificates))
 
     await connect(url=url, tls={"insecure_skip_verify": True}).check()
 
@@ -486,7 +486,7 @@ async def test_a_server_is_not_verified_only_where_that_is_asked_for(
 async def test_a_client_certificate_is_shown_to_the_server(
     serve: Serve, connect: Connect, certificates: Path
 ) -> None:
-    url = await serve(answer_nothing, context=server_context(certificates, wants_client=True))
+    url = await serve(answer_nothing, context=context_of(certificates, wants_client=True))
     trust = {"ca_file": certificates / "ca.pem"}
     shown = {"cert_file": certificates / "client.pem", "key_file": certificates / "client.key"}
 
@@ -499,7 +499,7 @@ async def test_a_client_certificate_is_shown_to_the_server(
 async def test_tls_files_that_cannot_be_used_are_an_error(
     serve: Serve, connect: Connect, certificates: Path, tmp_path: Path
 ) -> None:
-    url = await serve(answer_nothing, context=server_context(certificates))
+    url = await serve(answer_nothing, context=context_of(certificates))
 
     error = await failure_of(connect(url=url, tls={"ca_file": tmp_path / "none.pem"}))
 
