@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
 from tests.integration.service import EXPERIMENTS, Answer, Api, Json
 
 OUTCOMES = {"scored", "failed", "no_data"}
@@ -38,9 +39,12 @@ class Record:
     def check(self, found: Json | None) -> None:
         """What was answered is there, and of what was not all or nothing; that is known from now on."""
         assert found in self._possible(found or {}), (self, found)
+        if found is not None and found["state"] in {"settling", *OUTCOMES}:
+            assert found["end"] is not None, (self, found)
         if self.final is not None:
             assert found is not None
             assert found["state"] in OUTCOMES, (self, found)
+            assert found["score"] == orjson.loads(self.final)["score"]
         self.document, self.pending = found, None
 
     def _possible(self, found: Json) -> list[Json | None]:
@@ -49,8 +53,10 @@ class Record:
             documents.append(_registered(self.body, found))
         elif self.pending is not None:
             documents.append(_changed(self.document, *self.pending, found))
-        settling = [one for one in documents if one and one["state"] == "settling"]
-        return documents + [_settled(one, found) for one in settling]
+        if found.get("state") in OUTCOMES:
+            settling = [one for one in documents if one and one["state"] == "settling"]
+            documents += [_settled(one, found) for one in settling]
+        return documents
 
 
 def _registered(body: Json, found: Json) -> Json:
@@ -69,7 +75,6 @@ def _changed(document: Json, operation: str, phase: str | None, found: Json) -> 
     if operation == "finish":
         after |= {"state": "settling", "end": found.get("end")}
         after["phases"] = _ended(document["phases"], found.get("end"))
-        assert found.get("state") == "running" or found.get("end") is not None, found
     elif operation == "abort":
         after |= {"state": "aborted", "reason": REASON}
     elif operation == "start":
@@ -83,10 +88,7 @@ def _changed(document: Json, operation: str, phase: str | None, found: Json) -> 
 
 def _settled(document: Json, found: Json) -> Json:
     """The document after its final score, which is as ``found``."""
-    after = {**document, **{key: found.get(key) for key in ("state", "score", "updated_at")}}
-    is_scored = after["state"] in {"scored", "failed"} and after["score"] is not None
-    assert is_scored or after["state"] in {"settling", "no_data"}, found
-    return after
+    return {**document, **{key: found[key] for key in ("state", "score", "updated_at")}}
 
 
 def _ended(phases: Json, end: str | None) -> Json:

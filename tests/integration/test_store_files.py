@@ -298,3 +298,15 @@ async def test_many_can_open_a_new_file_at_once(tmp_path: Path) -> None:
     for store in stores:
         await store.close()
     assert version(path) == [(len(schema.MIGRATIONS),)]
+
+
+async def test_a_new_file_that_another_process_writes_is_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "experiments.db"
+    with sqlite(path) as other:
+        other.execute("BEGIN IMMEDIATE")
+        opening = asyncio.create_task(ExperimentStore.open(path))
+        await asyncio.wait({opening}, timeout=0.2)
+        assert not opening.done()
+        other.execute("ROLLBACK")
+        await (await opening).close()
+    assert version(path) == [(len(schema.MIGRATIONS),)]

@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 from typing import Final
@@ -18,6 +19,7 @@ WRITES: Final = "sloscore_writes"
 """Execution option of an engine whose transactions take the write lock when they begin."""
 
 _BUSY_SECONDS: Final = 5
+_RETRY_SECONDS: Final = 0.01
 _PRAGMAS: Final = (
     f"PRAGMA busy_timeout = {_BUSY_SECONDS * 1000}",
     "PRAGMA journal_mode = WAL",
@@ -43,17 +45,17 @@ def prepare_file(path: Path) -> None:
     try:
         with closing(sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)) as probe:
             rows = probe.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+            # Before the switch to WAL, which stays in the file.
+            refuse_foreign([name for (name,) in rows if not name.startswith("sqlite_")])
+            _switch_to_wal(probe)
+    except StoreError as error:
+        raise StoreError(f"{path}: {error}") from error
     except sqlite3.OperationalError as error:
         raise StoreError(f"the database {path} cannot be opened: {error}") from error
     except sqlite3.DatabaseError as error:
         raise StoreError(
             f"{path} is not an SQLite database ({error}); give another path, or move the file away"
         ) from error
-    try:
-        # Before the first connection, whose switch to WAL stays in the file.
-        refuse_foreign([name for (name,) in rows if not name.startswith("sqlite_")])
-    except StoreError as error:
-        raise StoreError(f"{path}: {error}") from error
 
 
 def create_sqlite_engine(path: Path) -> AsyncEngine:
@@ -68,6 +70,20 @@ def create_sqlite_engine(path: Path) -> AsyncEngine:
     event.listen(engine.sync_engine, "connect", _set_pragmas)
     event.listen(engine.sync_engine, "begin", _begin)
     return engine
+
+
+def _switch_to_wal(connection: sqlite3.Connection) -> None:
+    deadline = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            # SQLite does not wait here for others that use the file.
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(_RETRY_SECONDS)
+        else:
+            return
 
 
 def _set_pragmas(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
