@@ -90,7 +90,10 @@ async def test_a_service_does_not_start_on_a_full_disk(tmp_path: Path) -> None:
         async with running("serve", "--port", "0", "--store", str(disk / "sloscore.db")) as process:
             ended = await process.end()
         assert (ended.code, ended.out) == (1, "")
-        assert ended.err.endswith("sloscore.db cannot be opened: disk I/O error\n")
+        assert ended.err.endswith(
+            "sloscore.db cannot be opened: disk I/O error; the disk may be full: 0 bytes are free in "
+            f"{disk} for sloscore.db, sloscore.db-wal and sloscore.db-shm\n"
+        )
         filler.unlink()
         async with serving(settings(disk, **ALONE)) as api:
             assert (await api.show("one"))["state"] == "running"

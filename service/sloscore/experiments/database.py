@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from sloscore.errors import StoreError
 from sloscore.experiments.schema import migrate_one_step
-from sloscore.experiments.sqlite import WRITES, create_sqlite_engine, prepare_file
+from sloscore.experiments.sqlite import WRITES, cause, create_sqlite_engine, prepare_file
 
 
 class Database:
@@ -91,5 +91,6 @@ class Database:
         self.last_write_failed = False
 
     def _failure(self, verb: str, error: SQLAlchemyError) -> StoreError:
-        cause = error.orig if isinstance(error, DBAPIError) else error
-        return StoreError(f"the database {self._place} cannot be {verb}: {cause}")
+        found = error.orig if isinstance(error, DBAPIError) else error
+        reason = cause(self._place, found or error)
+        return StoreError(f"the database {self._place} cannot be {verb}: {reason}")

@@ -3,8 +3,9 @@
 import os
 import sqlite3
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
+from shutil import disk_usage
 from typing import Final
 
 from sqlalchemy import URL, Connection, event
@@ -51,11 +52,24 @@ def prepare_file(path: Path) -> None:
     except StoreError as error:
         raise StoreError(f"{path}: {error}") from error
     except sqlite3.OperationalError as error:
-        raise StoreError(f"the database {path} cannot be opened: {error}") from error
+        raise StoreError(f"the database {path} cannot be opened: {cause(path, error)}") from error
     except sqlite3.DatabaseError as error:
         raise StoreError(
             f"{path} is not an SQLite database ({error}); give another path, or move the file away"
         ) from error
+
+
+def cause(path: Path | str, error: Exception) -> str:
+    """The sentence of an error on this file; SQLite's own is silent on a disk that is full."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code not in {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL}:
+        return str(error)
+    place = Path(path).absolute()
+    names = f"{place.name}, {place.name}-wal and {place.name}-shm"
+    with suppress(OSError):
+        free = disk_usage(place.parent).free
+        return f"{error}; the disk may be full: {free} bytes are free in {place.parent} for {names}"
+    return f"{error}; the disk may be full, which holds {names} in {place.parent}"
 
 
 def create_sqlite_engine(path: Path) -> AsyncEngine:
