@@ -17,6 +17,8 @@ from tests.integration.service import (
     serving,
     settings,
     task_of,
+    unix,
+    until,
 )
 
 from sloscore.experiments import sqlite
@@ -25,6 +27,15 @@ TASK = task_of(selector={"instance": "x"})
 # Without Prometheus the service is ready as soon as its store is.
 ALONE: Json = {"prometheus": {"enabled": False}}
 TARGET = {"target": "http://127.0.0.1:1/metrics"}
+FAILED = 'sloscore_evaluation_errors_total{kind="store"}'
+
+
+async def gauge(api: Api, series: str) -> float:
+    """The value of a series of the service's own, 0 where it has none."""
+    answer = await api.get("/metrics")
+    assert answer.status == 200, answer
+    found = [line for line in answer.text.splitlines() if line.startswith(f"{series} ")]
+    return float(found[0].split()[-1]) if found else 0.0
 
 
 def check_unavailable(answer: Answer, words: str) -> None:
@@ -119,11 +130,17 @@ async def test_a_read_only_disk_is_refused_at_the_start_but_checked_and_copied_f
     assert sloscore("db", "check", "--store", str(copied)).code == 0
 
 
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service here waits for no writer elsewhere."""
+    pragmas = [pragma.replace("5000", "1") for pragma in sqlite._PRAGMAS]
+    monkeypatch.setattr(sqlite, "_PRAGMAS", pragmas)
+
+
+@pytest.mark.usefixtures("impatient")
 async def test_a_writer_elsewhere_makes_the_service_unready_until_it_lets_go(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    impatient = [pragma.replace("5000", "1") for pragma in sqlite._PRAGMAS]
-    monkeypatch.setattr(sqlite, "_PRAGMAS", impatient)
     path = tmp_path / "sloscore.db"
     async with serving(settings(tmp_path, **ALONE)) as api:
         await api.register("one", TASK, **TARGET)
@@ -133,6 +150,22 @@ async def test_a_writer_elsewhere_makes_the_service_unready_until_it_lets_go(
             assert sloscore("db", "check", "--store", str(path)).code == 0
         await check_recovered(api)
     is_sound(path)
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_an_end_that_cannot_be_stored_at_the_longest_window_is_tried_again(
+    tmp_path: Path,
+) -> None:
+    given = settings(tmp_path, **ALONE, evaluation={"max_window": "500ms", "closing_wait": "1ms"})
+    async with serving(given) as api:
+        await api.register("one", TASK, **TARGET)
+        with closing(sqlite3.connect(tmp_path / "sloscore.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            await until(lambda: gauge(api, FAILED), lambda failed: failed >= 2)
+            assert (await api.show("one"))["state"] == "running"
+        await api.final("one")
+        one = await api.show("one")
+    assert unix(one["end"]) - unix(one["start"]) == 0.5
 
 
 async def test_a_file_that_is_damaged_takes_no_half_of_a_registration(tmp_path: Path) -> None:

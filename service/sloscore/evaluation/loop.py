@@ -9,7 +9,13 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 import orjson
 import structlog
 
-from sloscore.errors import SloscoreError, SourceDownError, SourceError, StoreError
+from sloscore.errors import (
+    ConflictError,
+    SloscoreError,
+    SourceDownError,
+    SourceError,
+    StoreError,
+)
 from sloscore.evaluation.baselines import Baselines
 from sloscore.evaluation.board import Board
 from sloscore.evaluation.phased import report_unseen
@@ -220,8 +226,15 @@ class Evaluator:
             self._board.post(key, found)
 
     async def _end(self, key: str, end: float) -> None:
-        with contextlib.suppress(SloscoreError):
+        try:
             self.watch(await self._store.finish(key, end, self._clock()))
+        except ConflictError:
+            # It was ended or aborted meanwhile.
+            return
+        except StoreError as error:
+            # The next round tries again.
+            self._telemetry.evaluation_errors.labels("store").inc()
+            _log.error("experiment not ended yet", experiment=key, error=str(error))
 
     async def _settle(self, experiment: Experiment) -> None:
         # This task's own: whatever is logged on the way names the experiment, and no request.
