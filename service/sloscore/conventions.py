@@ -59,6 +59,7 @@ TASK_BUDGET_SPENT: Final = "sloscore_task_violation_budget_spent_ratio"
 # Of the service itself
 EXPERIMENTS_BY_STATE: Final = "sloscore_experiments"
 EXPERIMENT_SERIES_EXPIRED: Final = "sloscore_experiment_series_expired"
+STORE_UP: Final = "sloscore_store_up"
 EVALUATION_DURATION: Final = "sloscore_evaluation_duration_seconds"
 EVALUATION_ERRORS: Final = "sloscore_evaluation_errors"
 EVALUATION_LAST_TIMESTAMP: Final = "sloscore_evaluation_last_timestamp_seconds"

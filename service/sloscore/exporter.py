@@ -116,14 +116,27 @@ def tasks_on(board: Board) -> set[str]:
     return {posted.report.task for posted in board if posted.report.task is not None}
 
 
-def states_family(counts: Mapping[str, int]) -> GaugeMetricFamily:
-    """Experiments in the store by state."""
-    family = GaugeMetricFamily(
-        names.EXPERIMENTS_BY_STATE, "Experiments in the store, by state.", labels=["state"]
-    )
-    for state, count in counts.items():
-        family.add_metric([state], count)
-    return family
+class StoreCollector(Collector):
+    """Exposes whether the store works, and its experiments by state, None where it was not read."""
+
+    def __init__(self, counts: Mapping[State, int] | None, *, last_write_failed: bool) -> None:
+        self._counts = counts
+        self._is_up = counts is not None and not last_write_failed
+
+    def collect(self) -> Iterable[Metric]:
+        """Build the families."""
+        yield GaugeMetricFamily(
+            names.STORE_UP,
+            "1 where the store can be read and the last write worked, else 0.",
+            value=self._is_up,
+        )
+        if self._counts is not None:
+            family = GaugeMetricFamily(
+                names.EXPERIMENTS_BY_STATE, "Experiments in the store, by state.", labels=["state"]
+            )
+            for state, count in self._counts.items():
+                family.add_metric([state], count)
+            yield family
 
 
 def _add_experiment(families: dict[str, GaugeMetricFamily], report: Report, *, ended: bool) -> None:

@@ -54,7 +54,7 @@ async def check_writes_refused(api: Api, words: str) -> None:
     one = await api.show("one")
     assert (one["state"], one["end"], one["phases"]) == ("running", None, [])
     assert (await api.get(f"{EXPERIMENTS}/two")).status == 404
-    assert (await api.get("/metrics")).status == 200
+    assert await gauge(api, "sloscore_store_up") == 0
     assert (await api.get("/-/healthy")).status == 200
 
 
@@ -62,6 +62,7 @@ async def check_recovered(api: Api) -> None:
     """Ready before anything else is written, and everything can be."""
     answer = await api.get("/-/ready")
     assert answer.status == 200, answer
+    assert await gauge(api, "sloscore_store_up") == 1
     assert (await api.register("two", TASK, **TARGET)).status == 201
     assert (await api.abort("one", reason="enough")).json["state"] == "aborted"
 
@@ -187,3 +188,25 @@ async def test_a_file_that_is_damaged_takes_no_half_of_a_registration(tmp_path: 
     async with serving(settings(tmp_path, **ALONE)) as api:
         await check_recovered(api)
     is_sound(path)
+
+
+async def test_gauges_need_no_store_that_can_be_read(tmp_path: Path) -> None:
+    given = settings(tmp_path, evaluation={"source_wait": "1ms"})
+    async with serving(given) as api:
+        await api.register("one", TASK)
+        await api.finish("one")
+        await api.final("one")
+        assert await gauge(api, 'sloscore_task_experiments{state="no_data",task="chat"}') == 1
+    # Experiments are counted in it, and looked for elsewhere.
+    overwrite(tmp_path / "sloscore.db", "experiments_by_outcome")
+    async with serving(given) as api:
+        series = 'sloscore_experiment_no_data{experiment="one",task="chat"}'
+        assert await gauge(api, series) == 1
+        # The second scrape that cannot read it is the second error.
+        assert await gauge(api, FAILED) == 2
+        assert await gauge(api, "sloscore_store_up") == 0
+        answer = await api.get("/metrics")
+    assert not any(
+        line.startswith(("sloscore_task_experiments", "sloscore_experiments"))
+        for line in answer.text.splitlines()
+    )

@@ -1,25 +1,30 @@
 """Handlers for operators: metrics, reload and the OpenAPI document."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import orjson
+import structlog
 from aiohttp import web
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector, CollectorRegistry
 
 from sloscore.api.body import refuse_unknown, respond
-from sloscore.api.context import CONTEXT
+from sloscore.api.context import CONTEXT, Context
 from sloscore.api.openapi import openapi_document
 from sloscore.api.reload import reload
+from sloscore.errors import StoreError
+from sloscore.experiments.model import State, TaskTally
 from sloscore.exporter import (
     ReportCollector,
     SettingsCollector,
+    StoreCollector,
     TaskCollector,
-    states_family,
     tasks_on,
 )
 from sloscore.wire import Reloaded
+
+_log = structlog.get_logger()
 
 
 class _Families(Collector):
@@ -31,18 +36,30 @@ class _Families(Collector):
 
 
 async def metrics(request: web.Request) -> web.Response:
-    """GET /metrics."""
+    """GET /metrics: of a store that cannot be read there are no numbers, but all others."""
     context = request.app[CONTEXT]
-    counts = await context.store.count_by_state()
-    tallies = await context.store.tallies(tasks_on(context.board))
+    counts, tallies = await _read_store(context)
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Families(context.telemetry.registry.collect()))
     registry.register(SettingsCollector(context.settings))
     registry.register(ReportCollector(context.board))
     registry.register(TaskCollector(tallies))
-    registry.register(_Families([states_family({str(k): n for k, n in counts.items()})]))
+    failed = context.store.last_write_failed
+    registry.register(StoreCollector(counts, last_write_failed=failed))
     encode, content_type = choose_encoder(request.headers.get("Accept", ""))
     return web.Response(body=encode(registry), headers={"Content-Type": content_type})
+
+
+async def _read_store(
+    context: Context,
+) -> tuple[Mapping[State, int] | None, Mapping[str, TaskTally]]:
+    try:
+        tallies = await context.store.tallies(tasks_on(context.board))
+        return await context.store.count_by_state(), tallies
+    except StoreError as error:
+        context.telemetry.evaluation_errors.labels("store").inc()
+        _log.warning("store not read", error=str(error))
+        return None, {}
 
 
 async def reload_settings(request: web.Request) -> web.Response:

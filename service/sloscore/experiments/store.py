@@ -92,10 +92,15 @@ class ExperimentStore:
         """Close every connection; the store cannot be used afterwards."""
         await self._database.close()
 
+    @property
+    def last_write_failed(self) -> bool:
+        """Whether the store could not be written when it was tried last."""
+        return self._database.last_write_failed
+
     async def check(self) -> None:
         """Raise StoreError when experiments cannot be read, or still not be written."""
         await self.count_by_state()
-        if self._database.last_write_failed:
+        if self.last_write_failed:
             # In one transaction, so that nobody ever sees it.
             async with self._database.writing() as connection:
                 await connection.execute(experiments.insert().values(_TRIAL))
