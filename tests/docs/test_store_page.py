@@ -20,3 +20,10 @@ async def test_the_commands_do_what_the_page_says(tmp_path: Path) -> None:
     shown = shell(block(PAGE, "check").replace("sloscore.db", "backups/monday.db"), tmp_path)
     assert shown.stdout == output(PAGE, "check").replace("sloscore.db", "backups/monday.db")
     assert "which is up to date" in shell(block(PAGE, "migrate"), tmp_path).stdout
+
+
+def test_the_service_is_killed_by_the_command_of_the_page() -> None:
+    command = block(PAGE, "kills")
+    assert "SLOSCORE_KILLS=200 " in command
+    ended = shell(command.replace("=200", "=1"))
+    assert (ended.returncode, "passed" in ended.stdout) == (0, True), ended.stdout

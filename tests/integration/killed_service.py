@@ -18,7 +18,7 @@ from tests.integration.service import Answer, Api, Json
 # A service is killed within this many seconds of its start.
 _LIFE_SECONDS = 0.8
 # A write is answered within this many seconds, mostly.
-_FLIGHT_SECONDS = 0.01
+_FLIGHT_SECONDS = 0.03
 
 
 class Moment(Enum):
