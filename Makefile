@@ -13,7 +13,7 @@ MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup demo serve test lint format types imports unit integration e2e fuzz test-prometheus-3 bench alerts dashboards golden clean
+.PHONY: help setup demo serve test lint format types imports unit integration e2e fuzz test-prometheus-3 bench alerts dashboards golden lock clean
 
 help: ## Show this list
 	@echo "Usage: make TARGET [ARGS=\"options for its tool\"] [PYTHON=python3.12]"; echo
@@ -95,6 +95,9 @@ dashboards: $(STAMP) ## Make dashboards/*.json anew from tools/dashboards
 
 golden: $(STAMP) ## Make the golden rule files of the tests anew (tests/golden/rules)
 	@$(BIN)/python -m tests.golden.rules.cases
+
+lock: ## Make requirements.lock anew: the newest versions that pyproject.toml allows, with hashes
+	@tools/lock.sh $(PYTHON)
 
 clean: ## Remove .venv, caches and build products
 	@rm -rf .venv build dist .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

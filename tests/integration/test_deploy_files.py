@@ -4,12 +4,15 @@ import os
 import re
 import shutil
 import subprocess
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from tests.integration.alertmanager import amtool_beside
 
 from sloscore import conventions as names
@@ -176,7 +179,7 @@ def test_compose_refuses_to_start_without_a_token(compose: list[str], tmp_path: 
 
 def test_image_is_built_with_the_pages_that_the_package_links_to() -> None:
     linked = (ROOT / "service" / "sloscore" / "api" / "runbooks").resolve().relative_to(ROOT)
-    build = (ROOT / "Dockerfile").read_text().partition("pip")[0]
+    build = (ROOT / "Dockerfile").read_text().partition('"wheel"')[0]
     assert f"COPY {linked} ./{linked}\n" in build
     assert f"!{linked}\n" in (ROOT / ".dockerignore").read_text()
 
@@ -189,6 +192,40 @@ def test_image_runs_as_a_numeric_user_and_without_a_shell() -> None:
         commands = [line.strip() for line in lines if line.strip().startswith(f"{word} ")]
         assert commands
         assert [c for c in commands if not c.removeprefix(f"{word} ").startswith("[")] == []
+
+
+def locked() -> dict[str, tuple[str, int]]:
+    """The version of each locked package, and how many files of it may be installed."""
+    text = (ROOT / "requirements.lock").read_text()
+    entries = re.findall(
+        r"^([a-z0-9-]+)==(\S+)((?: \\\n +--hash=sha256:[0-9a-f]{64})+)", text, re.MULTILINE
+    )
+    assert len(entries) == len(re.findall(r"^[a-z]", text, re.MULTILINE))
+    return {name: (version, hashes.count("sha256:")) for name, version, hashes in entries}
+
+
+def test_the_lock_names_a_version_that_fits_with_hashes_for_all_that_the_package_needs() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    found = locked()
+    for text in project["dependencies"]:
+        needed = Requirement(text)
+        version, hashes = found[canonicalize_name(needed.name)]
+        assert needed.specifier.contains(version), f"{text}: run make lock"
+        assert hashes
+
+
+def test_image_installs_only_what_is_locked_and_keeps_no_installer() -> None:
+    lines = (ROOT / "Dockerfile").read_text().splitlines()
+    stages = [i for i, line in enumerate(lines) if line.startswith("FROM")]
+    build, runtime = lines[: stages[-1]], lines[stages[-1] :]
+    installs = [line for line in build if '"install"' in line and "pip" in line]
+    assert installs
+    for line in installs:
+        is_locked = "--require-hashes" in line and "requirements.lock" in line
+        assert is_locked or ("--no-index" in line and "--no-deps" in line), line
+    for stage in (build, runtime):
+        assert [line for line in stage if '"uninstall"' in line and '"pip"' in line]
+    assert "!requirements.lock\n" in (ROOT / ".dockerignore").read_text()
 
 
 def test_make_alone_lists_every_target() -> None:
