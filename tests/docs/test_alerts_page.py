@@ -77,3 +77,8 @@ def test_the_example_of_routes_is_one_of_alertmanager() -> None:
     config = yaml.safe_load((ROOT / "deploy" / "alertmanager.yml").read_text())
     assert [shipped] == config["route"]["routes"]
     assert paging["continue"] is True
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_page_leads_back_to_the_alerts(page: Path) -> None:
+    assert page.read_text().endswith("\n[All alerts](../alerts.md)\n")

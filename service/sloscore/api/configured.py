@@ -13,7 +13,7 @@ from sloscore.spec.loader import read_file, validate, validate_document
 Name = tuple[str, ...]
 
 # What is bound, opened or handed over once.
-_FIXED: Final = {
+FIXED: Final = {
     "listen.host",
     "listen.port",
     "listen.tls",
@@ -85,4 +85,4 @@ def _place(document: Document | None, name: Name) -> str:
 
 
 def _is_fixed(name: Name) -> bool:
-    return ".".join(name[:2]) in _FIXED
+    return ".".join(name[:2]) in FIXED

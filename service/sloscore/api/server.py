@@ -14,6 +14,7 @@ from sloscore.api.app import make_app
 from sloscore.api.auth import Access
 from sloscore.api.context import Context, Signals
 from sloscore.api.listener import accept, listen
+from sloscore.api.notify import notify
 from sloscore.api.reload import prometheus_of, reload
 from sloscore.api.tls import ServerTls
 from sloscore.errors import SpecError
@@ -115,7 +116,9 @@ async def serve(
         prometheus = settings.prometheus
         _log.info("listening", url=url, prometheus=prometheus.url if prometheus.enabled else None)
         announce(url)
+        notify("READY=1")
         await signals.stop.wait()
+        notify("STOPPING=1")
         _log.info("stopping", drain=settings.listen.drain)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(hurry.wait(), settings.listen.drain)
