@@ -142,7 +142,7 @@ class PrometheusSettings(SettingsModel):
     max_concurrency: int = Field(default=8, ge=1)
     max_query_targets: int = Field(default=200, ge=1)
     max_query_bytes: int = Field(default=16 * 1024, ge=1)
-    max_answer_bytes: int = Field(default=256 * 1024 * 1024, ge=1024)
+    max_answer_bytes: int = Field(default=32 * 1024 * 1024, ge=1024)
     samples_span: Duration = 600.0
     max_clock_skew: Duration = 2.0
     bearer_token: SecretStr | None = None

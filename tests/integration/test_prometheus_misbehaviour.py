@@ -277,6 +277,32 @@ async def test_an_answer_larger_than_allowed_is_refused_however_small_it_travels
     assert "1000000 bytes" in str(error)
 
 
+async def test_raw_samples_that_are_too_large_are_asked_for_in_halves(
+    serve: Serve, connect: Connect
+) -> None:
+    spans: list[int] = []
+
+    async def handler(request: web.Request) -> web.Response:
+        query = str((await request.post())["query"])
+        if query.startswith("group"):
+            return web.json_response(EMPTY)
+        spans.append(int(query.rpartition("[")[2].removesuffix("s]")))
+        matrix = {"status": "success", "data": {"resultType": "matrix", "result": []}}
+        is_small = spans[-1] <= limit
+        return web.json_response(matrix) if is_small else web.Response(body=b" " * 2048)
+
+    limit = 100
+    source = connect(url=await serve(handler), max_answer_bytes=1024)
+
+    assert await source.samples(target("h:1"), 0.0, 160.0) == []
+    assert spans == [161, 81, 81]
+
+    limit = 0
+    with pytest.raises(SourceError, match="max_answer_bytes"):
+        await source.samples(target("h:1"), 0.0, 160.0)
+    assert min(spans) == 6
+
+
 async def test_a_redirect_is_not_followed_and_its_target_named_without_secrets(
     serve: Serve, connect: Connect
 ) -> None:

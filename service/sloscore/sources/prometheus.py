@@ -29,6 +29,8 @@ _THREAD_ABOVE_BYTES = 64 * 1024
 _REMEMBERED_SELECTORS = 20_000
 # Prometheus 2 includes the far end of a range, 3 does not: ask for more, and cut exactly here.
 _RANGE_MARGIN = 1.0
+# Seconds of raw samples that are not asked for in smaller parts.
+_SHORTEST_SPAN = 10.0
 
 
 class PrometheusSource:
@@ -73,7 +75,7 @@ class PrometheusSource:
         start = after
         while start < until:
             end = min(start + self._settings.samples_span, until)
-            found.append(await self._samples_between(target, start, end, hidden))
+            found.append(await self._samples_in_parts(target, start, end, hidden))
             start = end
         return [sample for part in found for sample in part]
 
@@ -127,6 +129,19 @@ class PrometheusSource:
                 self._hidden[selector] = instances
         while len(self._hidden) > _REMEMBERED_SELECTORS:
             del self._hidden[next(iter(self._hidden))]
+
+    async def _samples_in_parts(
+        self, target: Target, after: float, until: float, hidden: frozenset[Instance]
+    ) -> Snapshot:
+        """Samples of a span, in halves where they are too large for one answer."""
+        try:
+            return await self._samples_between(target, after, until, hidden)
+        except SourceError as error:
+            if error.kind != "too_large" or until - after < _SHORTEST_SPAN:
+                raise
+        middle = (after + until) / 2
+        first = await self._samples_in_parts(target, after, middle, hidden)
+        return [*first, *await self._samples_in_parts(target, middle, until, hidden)]
 
     async def _samples_between(
         self, target: Target, after: float, until: float, hidden: frozenset[Instance]

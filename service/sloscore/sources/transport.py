@@ -99,6 +99,8 @@ class Transport:
         async for part in response.content.iter_any():
             body += part
             if len(body) > limit:
+                # The error's trace would keep it until the next collection of garbage.
+                body.clear()
                 raise SourceError(
                     f"the answer of Prometheus at {self._settings.url} is larger than {limit} bytes "
                     "(prometheus.max_answer_bytes): ask for fewer targets in a query "
