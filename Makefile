@@ -83,9 +83,8 @@ test-prometheus-3: $(STAMP) ## Run the integration tests on Prometheus 3 (from D
 	  $(call fail,Prometheus 3 could not be fetched: see the message above)
 	@SLOSCORE_PROMETHEUS_SUITE=sid $(BIN)/python -m pytest tests/integration $(ARGS)
 
-bench: $(STAMP) ## Run the benchmarks whose figures the README quotes
-	@set -- bench/bench_*.py; [ -e "$$1" ] || $(call fail,there is no bench/bench_*.py to run); \
-	for script in "$$@"; do echo "==> $$script"; $(BIN)/python "$$script" $(ARGS) || exit 1; done
+bench: $(STAMP) ## Run the benchmarks (ARGS=--write puts the tables into docs, ARGS=--short takes small sizes)
+	@$(BIN)/python bench/run_all.py $(ARGS)
 
 alerts: $(STAMP) ## Make rules/sloscore-alerts.yml anew from service/sloscore/alerting
 	@$(BIN)/python -m sloscore.alerting --write rules/sloscore-alerts.yml

@@ -1,5 +1,6 @@
 """Where the benchmarks put their tables: between the marks of a document."""
 
+import argparse
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -23,3 +24,11 @@ def publish(lines: Iterable[str], table: str, document: Path | None) -> None:
             raise ValueError(f"{document} has no table between {begin} and {_END}")
         text = "\n".join([head + begin, *printed, _END + tail])
         document.write_text(text, encoding="utf-8")
+
+
+def part_options(description: str | None) -> argparse.Namespace:
+    """``short`` and ``write`` of the command line of a benchmark of docs/benchmarks.md."""
+    parser = argparse.ArgumentParser(description=(description or "").splitlines()[0])
+    parser.add_argument("--short", action="store_true", help="small sizes, in less than a minute")
+    parser.add_argument("--write", type=Path, help="document whose tables to replace")
+    return parser.parse_args()
