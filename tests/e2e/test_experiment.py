@@ -117,7 +117,9 @@ async def test_a_service_with_a_token_asks_for_it(chromium: Browser, tmp_path: P
         await button(page, "Finish").click()
         token = page.get_by_label("Token")
         await expect(token).to_be_focused()
-        await expect(token).to_have_accessible_description(re.compile("needs the service's token"))
+        await expect(token).to_have_accessible_description(
+            re.compile("needs a token of the service")
+        )
         await token.fill(TOKEN)
         await button(page, "Finish").click()
         await expect(fact(page, "State")).to_contain_text("NO DATA")

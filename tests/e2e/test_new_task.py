@@ -319,7 +319,9 @@ async def test_a_service_with_a_token_asks_for_it_and_the_page_tells_it_to_nobod
         token = page.get_by_label("Token")
         await token.fill("another token of these")
         await register(page).click()
-        await expect(token).to_have_accessible_description(re.compile("the service's token"))
+        await expect(token).to_have_accessible_description(
+            re.compile("needs a token of the service")
+        )
         await token.fill(TOKEN)
         await register(page).click()
         await expect(page.get_by_role("link", name="trial-1")).to_be_visible()

@@ -126,7 +126,7 @@ class FakeService:
                 return _problem(503, "told to fail")
             wrong = self._token is not None and authorization != f"Bearer {self._token}"
             if wrong and body is not None:
-                return _problem(401, "This needs the service's token.")
+                return _problem(401, "This needs a token of the service.")
             if parts.path == _PREFIX and body is not None:
                 return self._register(body)
             experiment, _, verb = unquote(parts.path.removeprefix(f"{_PREFIX}/")).partition("/")
