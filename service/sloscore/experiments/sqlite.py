@@ -21,6 +21,7 @@ WRITES: Final = "sloscore_writes"
 
 _BUSY_SECONDS: Final = 5
 _RETRY_SECONDS: Final = 0.01
+_CONNECTIONS: Final = 8
 _PRAGMAS: Final = (
     f"PRAGMA busy_timeout = {_BUSY_SECONDS * 1000}",
     "PRAGMA journal_mode = WAL",
@@ -78,6 +79,9 @@ def create_sqlite_engine(path: Path) -> AsyncEngine:
         URL.create("sqlite+aiosqlite", database=str(path)),
         # Older SQLAlchemy opens the file anew for each transaction unless told otherwise.
         poolclass=AsyncAdaptedQueuePool,
+        # A connection over the pool's size would be opened, thread and all, and closed for one read.
+        pool_size=_CONNECTIONS,
+        max_overflow=0,
         # The driver must not begin transactions by itself: it would begin them as readers.
         connect_args={"isolation_level": None, "timeout": _BUSY_SECONDS},
     )
