@@ -1,5 +1,6 @@
 """Handlers for operators: metrics, reload and the OpenAPI document."""
 
+import asyncio
 from collections.abc import Iterable, Mapping
 
 import orjson
@@ -47,7 +48,9 @@ async def metrics(request: web.Request) -> web.Response:
     failed = context.store.last_write_failed
     registry.register(StoreCollector(counts, last_write_failed=failed))
     encode, content_type = choose_encoder(request.headers.get("Accept", ""))
-    return web.Response(body=encode(registry), headers={"Content-Type": content_type})
+    # Seconds of work with thousands of experiments, which other requests must not wait for.
+    body = await asyncio.to_thread(encode, registry)
+    return web.Response(body=body, headers={"Content-Type": content_type})
 
 
 async def _read_store(
