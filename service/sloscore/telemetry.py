@@ -43,6 +43,16 @@ class Telemetry:
             "Unix time of the last round of evaluations that began.",
             registry=self.registry,
         )
+        self.rounds = Counter(
+            conventions.EVALUATION_ROUNDS,
+            "Rounds of evaluations that began.",
+            registry=self.registry,
+        )
+        self.late = Counter(
+            conventions.EVALUATION_LATE,
+            "Experiments that a round passed over, as their last evaluation had not ended.",
+            registry=self.registry,
+        )
         self.series_expired = Counter(
             conventions.EXPERIMENT_SERIES_EXPIRED,
             "Finished experiments whose series left after the retention.",

@@ -27,6 +27,8 @@ TOKEN = "a-token-for-this-test-only"
 
 COUNTERS = {
     names.EVALUATION_ERRORS,
+    names.EVALUATION_LATE,
+    names.EVALUATION_ROUNDS,
     names.SOURCE_QUERIES,
     names.SOURCE_QUERY_ERRORS,
     names.EXPERIMENT_SERIES_EXPIRED,

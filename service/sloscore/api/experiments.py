@@ -182,6 +182,9 @@ async def score(request: web.Request) -> web.Response:
     key = request.match_info["id"]
     if wait and context.board.waiting >= context.settings.limits.max_waiting:
         raise LimitError("too many requests wait for scores already; ask without wait")
+    # Most reads by far, which the store need not be asked for.
+    if not wait and (newest := context.evaluator.running(key)) is not None:
+        return respond(newest)
     experiment = await (_at_end(context, key, wait) if wait else context.store.get(key))
     if experiment.report is not None:
         # As it was stored: no later release changes a final score.

@@ -60,6 +60,7 @@ class Evaluator:
         self._baselines = Baselines(store, self._is_live)
         self._settling: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._turn = asyncio.Lock()
         # Whose trace is in the log already.
         self._broken: set[str] = set()
         self._changed = asyncio.Event()
@@ -147,6 +148,11 @@ class Evaluator:
         self._forget(experiment)
         self._board.remove(experiment)
 
+    def running(self, experiment: str) -> Report | None:
+        """The newest report of a running experiment, if it has been evaluated."""
+        posted = self._board.get(experiment) if experiment in self._running else None
+        return None if posted is None else posted.report
+
     def counted(self, experiment: str) -> CountedWindow | None:
         """What was counted so far for a running experiment, if anything was."""
         live = self._running.get(experiment)
@@ -157,6 +163,7 @@ class Evaluator:
     async def _round(self) -> None:
         now = self._clock()
         self._telemetry.last_evaluation.set(now)
+        self._telemetry.rounds.inc()
         self._telemetry.series_expired.inc(self._board.expire(now))
         overdue = [
             key
@@ -167,7 +174,9 @@ class Evaluator:
             end = to_milliseconds(self._running[key].start + self._settings.max_window)
             self._spawn(self._end(key, end))
         self._settle_ended()
-        for batch in batches(live for live in self._running.values() if not live.busy):
+        free = [live for live in self._running.values() if not live.busy]
+        self._telemetry.late.inc(len(self._running) - len(free))
+        for batch in batches(free):
             for live in batch:
                 live.busy = True
             self._spawn(self._evaluate(batch))
@@ -203,7 +212,7 @@ class Evaluator:
 
     async def _found(self, batch: Sequence[Live], now: float) -> dict[str, Report | SourceError]:
         try:
-            return await evaluate(self._source, batch, now)
+            return await evaluate(self._source, batch, now, self._turn)
         except Exception as error:  # noqa: BLE001  each is asked for alone from now on
             return {live.target.key: broken(error) for live in batch}
 

@@ -1,6 +1,7 @@
 """One evaluation: running experiments that share a query, from one snapshot to their reports."""
 
 import asyncio
+import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -22,8 +23,6 @@ from sloscore.wire import Report
 
 BATCH = 200
 INTERNAL = "internal"
-# Reports are made in the event loop; this many at a time leave room for requests.
-_YIELD_EVERY = 20
 _NONE_LEFT = (
     "the metric source shows nothing any more of what the selector matched: is it still scraped? "
     "What was counted before is kept"
@@ -81,11 +80,12 @@ def batches(running: Iterable[Live]) -> Iterator[list[Live]]:
 
 
 async def evaluate(
-    source: MetricSource, batch: Sequence[Live], now: float
+    source: MetricSource, batch: Sequence[Live], now: float, turn: asyncio.Lock | None = None
 ) -> dict[str, Report | SourceError]:
     """New reports of a batch at ``now`` (Unix seconds), by experiment id.
 
-    A failure is the value of those experiments that it hit.
+    A failure is the value of those experiments that it hit. Batches that share a ``turn`` make
+    their reports one batch after the other.
     """
     warming = [live for live in batch if now < live.start]
     due = [live for live in batch if now >= live.start and live.is_due(now)]
@@ -98,18 +98,19 @@ async def evaluate(
     found |= {live.target.key: _report_warmup(live, now) for live in warming}
     ready = [live for live in batch if live.window is not None and live.target.key not in found]
     snapshots = await source.snapshot([live.target for live in ready], now)
-    for number, live in enumerate(ready):
-        snapshot = snapshots[live.target.key]
-        if isinstance(snapshot, SourceError):
-            found[live.target.key] = snapshot
-        elif not snapshot and live.window is not None and live.window.knows_instances:
-            # What was counted before would look as if it were of now.
-            found[live.target.key] = report_unseen(
-                live.plan, _NONE_LEFT, (live.start, None), live.phases.spans, now=now
-            )
-        elif live.window is not None:
-            found[live.target.key] = _take(live, live.window, snapshot, now)
-        if number % _YIELD_EVERY == _YIELD_EVERY - 1:
+    async with turn or contextlib.nullcontext():
+        for live in ready:
+            snapshot = snapshots[live.target.key]
+            if isinstance(snapshot, SourceError):
+                found[live.target.key] = snapshot
+            elif not snapshot and live.window is not None and live.window.knows_instances:
+                # What was counted before would look as if it were of now.
+                found[live.target.key] = report_unseen(
+                    live.plan, _NONE_LEFT, (live.start, None), live.phases.spans, now=now
+                )
+            elif live.window is not None:
+                found[live.target.key] = _take(live, live.window, snapshot, now)
+            # A request takes several turns of the event loop: none may hold more than one report.
             await asyncio.sleep(0)
     return found
 
