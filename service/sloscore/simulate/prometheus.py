@@ -57,6 +57,13 @@ class PrometheusProcess:
         """Base URL of the running server."""
         return f"http://{_HOST}:{self._port}"
 
+    @property
+    def pid(self) -> int:
+        """Process id of the running server; raises SloscoreError where none runs."""
+        if self._process is None:
+            raise SloscoreError("Prometheus does not run")
+        return self._process.pid
+
     def start(self) -> None:
         """Run it and return when it answers; raises SloscoreError with its log if it does not."""
         self._write_targets()
