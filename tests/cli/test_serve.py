@@ -153,3 +153,17 @@ async def test_options_come_before_the_config(tmp_path: Path) -> None:
     assert f"cannot reach Prometheus at {NOWHERE}" in ready.text
     assert store.exists()
     assert not (tmp_path / "config.db").exists()
+
+
+async def test_everybody_may_write_where_insecure_says_so(tmp_path: Path) -> None:
+    everywhere = ("--host", "0.0.0.0", "--port", "0")  # noqa: S104  the address that is refused without
+    arguments = (*everywhere, "--no-prometheus", "--store", str(tmp_path / "a.db"), "--insecure")
+    async with running("serve", *arguments, env={"SLOSCORE_TOKEN": ""}) as process:
+        announced = await process.line()
+        port = announced.rpartition(":")[2]
+        async with aiohttp.ClientSession() as session:
+            api = Api(session, f"http://127.0.0.1:{port}")
+            answer = await api.register("one", task_of(server="vllm"), target=f"{NOWHERE}/metrics")
+        process.send(signal.SIGTERM)
+        ended = await process.end()
+    assert (answer.status, ended.code) == (201, 0)
