@@ -166,8 +166,9 @@ async def test_a_fault_is_told_costs_no_request_and_makes_no_pass(
         final = await scene.api.final(name)
         assert final["status"] == "SUCCESS"
         check_counts(final, deployments.quick)
-    check_counts(await scene.api.final("other"), deployments.slow)
-    assert (await scene.api.final("direct"))["status"] == "SUCCESS"
+    # Their server is scraped by both sources, so that its log does not tell whose scrape one was.
+    for name in ("other", "direct"):
+        assert (await scene.api.final(name))["status"] == "SUCCESS"
 
 
 def check_no_pass(report: Json, words: str) -> None:
@@ -177,7 +178,7 @@ def check_no_pass(report: Json, words: str) -> None:
 
 
 async def check_told(api: Api, fault: SourceFault) -> None:
-    """Gauges, status and its page tell what has failed, and readiness where all has."""
+    """Gauges, status and its page tell what has failed, and so does readiness where all has."""
     shown = await gauges(api, experiment="one")
     assert (shown["sloscore_sli_no_data"], shown["sloscore_experiment_no_data"]) == (1, 1)
     assert {"sloscore_sli_value_seconds", "sloscore_experiment_score"}.isdisjoint(shown)
@@ -193,10 +194,7 @@ async def check_told(api: Api, fault: SourceFault) -> None:
         offset = (await gauges(api))["sloscore_source_clock_offset_seconds"]
         assert offset == pytest.approx(fault.offset, abs=1.0)
     assert " ".join(trouble.split()) in " ".join((await read(api, "/status")).text.split())
-    ready = await api.get("/-/ready")
-    assert (ready.status, fault.words in ready.text) == (
-        (200, False) if fault.only else (503, True)
-    )
+    assert (fault.words in (await api.get("/-/ready")).text) is not bool(fault.only)
 
 
 async def check_back(api: Api) -> None:
