@@ -144,7 +144,7 @@ _OPERATIONS = (
         StatusDocument, problems=(422, 503),
     ),
     _Operation(
-        "get", "/metrics", "metrics", "Gauges for Prometheus", "text/plain", problems=(503,)
+        "get", "/metrics", "metrics", "Gauges for Prometheus", "text/plain",
     ),
     _Operation(
         "post", "/-/reload", "reload", "Read the settings again, without a restart", Reloaded,
