@@ -5,11 +5,11 @@ import os
 import signal
 import sqlite3
 import sys
-from collections.abc import AsyncIterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from tests.integration.store_fixtures import OpenStore
 
 import sloscore
 from sloscore.errors import ConflictError, LimitError, StoreError
@@ -22,6 +22,8 @@ CHILD = """
 import asyncio, sys
 from sloscore.experiments.model import State, new_experiment
 from sloscore.experiments.store import ExperimentStore
+
+pytest_plugins = ["tests.integration.store_fixtures"]
 
 async def tune(store, prefix):
     number = 0
@@ -47,13 +49,6 @@ PROGRESS = {
     "settling": {State.SETTLING, State.SCORED},
     "scored": {State.SCORED},
 }
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[ExperimentStore]:
-    opened = await ExperimentStore.open(tmp_path / "experiments.db")
-    yield opened
-    await opened.close()
 
 
 def trial(name: str = "trial", rate: float = 4.0) -> Experiment:
@@ -130,9 +125,8 @@ async def test_one_of_many_contradicting_registrations_wins(store: ExperimentSto
     assert len(conflicts) == 29
 
 
-async def test_a_limit_holds_over_stores_on_one_file(tmp_path: Path) -> None:
-    path = tmp_path / "experiments.db"
-    stores = [await ExperimentStore.open(path) for _ in range(3)]
+async def test_a_limit_holds_over_stores_on_one_database(open_store: OpenStore) -> None:
+    stores = [await open_store() for _ in range(3)]
     results = await asyncio.gather(
         *(stores[n % 3].register(trial(f"trial-{n}"), max_live=7) for n in range(60)),
         return_exceptions=True,
@@ -140,27 +134,20 @@ async def test_a_limit_holds_over_stores_on_one_file(tmp_path: Path) -> None:
     refused = [result for result in results if isinstance(result, LimitError)]
     assert len(refused) == 53
     assert len(await stores[0].live()) == 7
-    for store in stores:
-        await store.close()
 
 
-async def test_a_store_sees_at_once_what_another_did(tmp_path: Path) -> None:
-    path = tmp_path / "experiments.db"
-    one = await ExperimentStore.open(path)
-    two = await ExperimentStore.open(path)
+async def test_a_store_sees_at_once_what_another_did(open_store: OpenStore) -> None:
+    one, two = await open_store(), await open_store()
     await one.register(trial())
     await two.finish("trial", 3.0, 4.0, 0.5)
     assert (await one.get("trial")).state is State.SETTLING
     await one.abort("trial", "not needed", 5.0)
     with pytest.raises(ConflictError, match="is aborted and cannot be finished"):
         await two.finish("trial", 3.0, 4.0, 0.5)
-    await one.close()
-    await two.close()
 
 
-async def test_one_of_many_outcomes_wins_and_all_see_it(tmp_path: Path) -> None:
-    path = tmp_path / "experiments.db"
-    stores = [await ExperimentStore.open(path) for _ in range(2)]
+async def test_one_of_many_outcomes_wins_and_all_see_it(open_store: OpenStore) -> None:
+    stores = [await open_store() for _ in range(2)]
     await stores[0].register(trial())
     outcomes = [State.SCORED, State.FAILED, State.NO_DATA]
     results = await asyncio.gather(
@@ -171,8 +158,6 @@ async def test_one_of_many_outcomes_wins_and_all_see_it(tmp_path: Path) -> None:
     )
     stored = await stores[0].get("trial")
     assert results == [stored] * 24
-    for store in stores:
-        await store.close()
 
 
 async def test_of_many_different_ends_one_is_recorded(store: ExperimentStore) -> None:

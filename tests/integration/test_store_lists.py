@@ -1,8 +1,6 @@
 """What the store lists for people: selected, sorted, ranked and a page at a time."""
 
 import math
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
@@ -10,12 +8,7 @@ from sloscore.experiments.listing import Order, Selection
 from sloscore.experiments.model import LIVE, State, new_experiment
 from sloscore.experiments.store import ExperimentStore
 
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[ExperimentStore]:
-    opened = await ExperimentStore.open(tmp_path / "experiments.db")
-    yield opened
-    await opened.close()
+pytest_plugins = ["tests.integration.store_fixtures"]
 
 
 async def add(

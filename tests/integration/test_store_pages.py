@@ -1,21 +1,14 @@
 """What the store lists, counts and selects."""
 
 import re
-from collections.abc import AsyncIterator
 from itertools import chain
-from pathlib import Path
 
 import pytest
 
 from sloscore.experiments.model import State, new_experiment
 from sloscore.experiments.store import ExperimentStore
 
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[ExperimentStore]:
-    opened = await ExperimentStore.open(tmp_path / "experiments.db")
-    yield opened
-    await opened.close()
+pytest_plugins = ["tests.integration.store_fixtures"]
 
 
 async def register(

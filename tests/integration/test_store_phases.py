@@ -1,25 +1,26 @@
 """Phases in the store: what was marked stays marked, and marks at once do not lose each other."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
+from tests.integration.store_fixtures import OpenStore
 
 from sloscore.errors import ConflictError, ExperimentNotFoundError
 from sloscore.experiments.model import Experiment, Phase, State, new_experiment
 from sloscore.experiments.phases import end_phase, start_phase
 from sloscore.experiments.store import ExperimentStore
 
+pytest_plugins = ["tests.integration.store_fixtures"]
+
 SCRAPES = {"server": "vllm", "start": [{"time": 1.0}]}
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[ExperimentStore]:
-    opened = await ExperimentStore.open(tmp_path / "experiments.db")
+async def store(open_store: OpenStore) -> ExperimentStore:
+    opened = await open_store()
     await opened.register(trial())
-    yield opened
-    await opened.close()
+    return opened
 
 
 def trial() -> Experiment:
@@ -31,13 +32,11 @@ def start(name: str, now: float) -> Callable[[Experiment], tuple[Phase, ...]]:
 
 
 async def test_marks_and_their_samples_are_there_after_reopening(
-    store: ExperimentStore, tmp_path: Path
+    store: ExperimentStore, open_store: OpenStore
 ) -> None:
     await store.mark("trial", start("c=1", 2.0), 2.0, [{"time": 2.0}])
     marked = await store.mark("trial", start("c=8", 3.0), 3.0, [{"time": 3.0}])
-    again = await ExperimentStore.open(tmp_path / "experiments.db")
-    read = await again.get("trial")
-    await again.close()
+    read = await (await open_store()).get("trial")
     assert read == marked
     assert read.phases == (Phase("c=1", 2.0, 3.0), Phase("c=8", 3.0))
     assert read.scrapes == {**SCRAPES, "phases": [{"time": 2.0}, {"time": 3.0}]}
@@ -66,10 +65,10 @@ async def test_the_end_of_the_load_ends_its_phase(store: ExperimentStore) -> Non
     assert (await store.finish("trial", None, 12.0)).phases == finished.phases
 
 
-async def test_marks_at_once_over_stores_on_one_file_are_all_recorded(
-    store: ExperimentStore, tmp_path: Path
+async def test_marks_at_once_over_stores_on_one_database_are_all_recorded(
+    store: ExperimentStore, open_store: OpenStore
 ) -> None:
-    stores = [store, await ExperimentStore.open(tmp_path / "experiments.db")]
+    stores = [store, await open_store()]
     names = [f"c={number}" for number in range(20)]
     await asyncio.gather(
         *(
@@ -78,7 +77,6 @@ async def test_marks_at_once_over_stores_on_one_file_are_all_recorded(
         )
     )
     stored = await stores[1].get("trial")
-    await stores[1].close()
     assert sorted(phase.name for phase in stored.phases) == sorted(names)
     assert [phase.end is None for phase in stored.phases] == [False] * 19 + [True]
     assert stored.scrapes is not None

@@ -2,8 +2,6 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -12,16 +10,11 @@ from hypothesis import strategies as st
 from sloscore.experiments.model import Experiment, State, TaskTally, new_experiment
 from sloscore.experiments.store import ExperimentStore
 
+pytest_plugins = ["tests.integration.store_fixtures"]
+
 
 def trial(name: str, task: str = "chat", *, created: float = 1.0) -> Experiment:
     return new_experiment(name, task, {"id": name}, "minimize_ttft", "minimize", 1.0, created)
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[ExperimentStore]:
-    opened = await ExperimentStore.open(tmp_path / "experiments.db")
-    yield opened
-    await opened.close()
 
 
 async def test_all_states_of_a_task_are_counted_and_no_other_task_is(

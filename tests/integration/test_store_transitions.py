@@ -1,7 +1,6 @@
 """What every operation does to an experiment in every state."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
+from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
 import pytest
@@ -10,17 +9,12 @@ from sloscore.errors import ConflictError, ExperimentNotFoundError, LimitError
 from sloscore.experiments.model import Experiment, State, new_experiment
 from sloscore.experiments.store import ExperimentStore
 
+pytest_plugins = ["tests.integration.store_fixtures"]
+
 Operation: TypeAlias = Callable[[ExperimentStore], Awaitable[Experiment]]
 
 START, END, BASE = 100.0, 160.0, 1.25
 REPORT = {"penalty": 0.5, "slis": [{"name": "ttft", "verdict": "violated"}]}
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[ExperimentStore]:
-    opened = await ExperimentStore.open(tmp_path / "experiments.db")
-    yield opened
-    await opened.close()
 
 
 def trial(name: str = "trial", task: str = "chat", rate: float = 4.0) -> Experiment:

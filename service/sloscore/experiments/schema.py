@@ -27,6 +27,8 @@ from sloscore.experiments.model import Experiment, Phase, State
 
 VERSION_TABLE: Final = "sloscore_schema"
 _ROWS_AT_ONCE: Final = 200
+# "sloscore" in ASCII.
+_MIGRATION_LOCK: Final = 0x736C6F73636F7265
 
 
 class _JsonText(TypeDecorator[Mapping[str, object]]):
@@ -49,6 +51,18 @@ class _JsonText(TypeDecorator[Mapping[str, object]]):
             return None
         decoded: dict[str, object] = orjson.loads(value)
         return decoded
+
+
+class _Text(TypeDecorator[str]):
+    """Text of clients, which may hold a character that PostgreSQL has no place for."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        if value is None or dialect.name == "sqlite":
+            return value
+        return value.replace("\0", "\ufffd")
 
 
 class _StateText(TypeDecorator[State]):
@@ -93,8 +107,8 @@ schema_version = Table(
 experiments = Table(
     "experiments",
     _metadata,
-    Column("id", Text, primary_key=True),
-    Column("task", Text, nullable=False),
+    Column("id", _Text, primary_key=True),
+    Column("task", _Text, nullable=False),
     Column("body", _JsonText, nullable=False),
     Column("body_digest", Text, nullable=False),
     Column("objective", Text, nullable=False),
@@ -106,7 +120,7 @@ experiments = Table(
     Column("updated_at", Double, nullable=False),
     Column("base_score", Double),
     Column("score", Double),
-    Column("reason", Text),
+    Column("reason", _Text),
     Column("report", _JsonText),
     Column("scrapes", _JsonText),
     Column("counts", _JsonText),
@@ -236,6 +250,9 @@ def migrate_one_step(connection: Connection) -> bool:
 
     Raises StoreError when a newer sloscore wrote the database, or something else did.
     """
+    if connection.dialect.name == "postgresql":
+        # One service at a time, also where there is no table to lock yet.
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
     version = current_version(connection)
     refuse_newer(version)
     if version == len(MIGRATIONS):

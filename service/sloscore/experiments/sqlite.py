@@ -60,7 +60,7 @@ def prepare_file(path: Path) -> None:
         ) from error
 
 
-def cause(path: Path | str, error: Exception) -> str:
+def cause(path: Path | str, error: BaseException) -> str:
     """The sentence of an error on this file; SQLite's own is silent on a disk that is full."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code not in {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL}:

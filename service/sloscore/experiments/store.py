@@ -74,13 +74,16 @@ class ExperimentStore:
         self._database = database
 
     @classmethod
-    async def open(cls, path_or_url: str | Path) -> Self:
+    async def open(
+        cls, path_or_url: str | Path, password: Callable[[], str | None] = lambda: None
+    ) -> Self:
         """Open the database, create what is missing and bring an older one up to date.
 
-        Raises StoreError when it cannot be used: no SQLite file, a newer sloscore's database, or
+        ``password`` gives the one of a PostgreSQL each time that a connection is made. Raises
+        StoreError when it cannot be used: no SQLite file, a newer sloscore's database, or
         something else's.
         """
-        database = await Database.open(path_or_url)
+        database = await Database.open(path_or_url, password)
         try:
             await database.migrate()
         except BaseException:
@@ -180,7 +183,7 @@ class ExperimentStore:
         if end is not None and not math.isfinite(end):
             raise ValueError(f"end: {end} is no time; give finite Unix seconds")
         async with self._database.writing() as connection:
-            stored = await get_row(connection, experiment_id)
+            stored = await get_row(connection, experiment_id, for_update=True)
             ends = now if end is None and stored.state is State.RUNNING else end
             if ends is not None and ends < stored.start:
                 raise ValueError(
