@@ -75,7 +75,6 @@ async def test_every_path_answers_every_method_with_them(api: Api, path: str) ->
         ("/experiments/nobody", 404),
         ("/experiments?state=odd", 404),
         ("/api/v1/experiments?limit=many", 422),
-        ("/-/ready", 503),
     ],
 )
 async def test_errors_have_them(api: Api, path: str, status: int) -> None:
