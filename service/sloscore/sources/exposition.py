@@ -16,6 +16,8 @@ _NAME = re.compile(r"^([a-zA-Z_:][a-zA-Z0-9_:]*)(?=[{ \t])", re.MULTILINE)
 _OPEN_METRICS = "application/openmetrics-text"
 # A line of OpenMetrics up to its exemplar.
 _SAMPLE = re.compile(r'[^{ ]+(?:\{(?:[^"}]|"(?:[^"\\]|\\.)*")*\})? \S+(?: [^ #]+)?')
+# The parser takes time by the square of a line; a series of many long labels has a tenth of this.
+_LONGEST_LINE = 16 * 1024
 # Labels that Prometheus adds to what it scrapes. A server's own page lacks them, as its address
 # says them; a page that collects those of several servers has them.
 _ADDED_LABELS = ("job", "instance")
@@ -107,7 +109,10 @@ def _samples(text: str, target: Target, *, is_open_metrics: bool) -> Iterator[Sa
     if is_open_metrics:
         kept = [found.group() if (found := _SAMPLE.match(line)) else line for line in kept]
     # Where nothing is of use, all of it is parsed to tell an idle server from another page.
-    for family in text_string_to_metric_families("\n".join(kept or lines) + "\n"):
+    parsed = kept or lines
+    if any(len(line) > _LONGEST_LINE for line in parsed):
+        raise ValueError(f"a line is longer than {_LONGEST_LINE} characters")
+    for family in text_string_to_metric_families("\n".join(parsed) + "\n"):
         if kept:
             yield from family.samples
 
