@@ -93,7 +93,7 @@ def decode_snapshot(
     Raises SourceError where the answer as a whole is of no use; an unreadable histogram is the
     error of its own selector.
     """
-    decoder = _SnapshotDecoder(chunk)
+    decoder = SnapshotDecoder(chunk)
     with _well_formed():
         for row in result_of(body, "vector"):
             decoder.file(row)
@@ -150,7 +150,9 @@ class _Mark:
         return max(timed, default=None)
 
 
-class _SnapshotDecoder:
+class SnapshotDecoder:
+    """Takes the rows of a snapshot's answer one by one."""
+
     def __init__(self, chunk: Chunk) -> None:
         self._reader = FamilyReader(chunk.families)
         self._names = chunk.label_names
@@ -162,6 +164,7 @@ class _SnapshotDecoder:
         self._shown: defaultdict[Labels, set[Instance]] = defaultdict(set)
 
     def file(self, row: Row) -> None:
+        """Take a row, whose labels are used up; raises ValueError where a value is no number."""
         labels: dict[str, str] = row["metric"]
         name = labels.pop("__name__", "")
         part = labels.pop(PART_LABEL, "")
@@ -197,6 +200,7 @@ class _SnapshotDecoder:
                 series.native = row["histogram"][1]
 
     def answer(self, known: Mapping[Labels, Collection[Instance]]) -> SnapshotAnswer:
+        """What the rows say of each selector, where these instances are ``known`` to be hidden."""
         samples: dict[Labels, Snapshot | SourceError] = {}
         hidden: dict[Labels, frozenset[Instance]] = {}
         for selector in self._selectors.values():

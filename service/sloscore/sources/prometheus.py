@@ -10,13 +10,13 @@ from sloscore.errors import SourceError
 from sloscore.settings import PrometheusSettings
 from sloscore.sources import promql
 from sloscore.sources.base import Offset, OnQuery, Snapshot
+from sloscore.sources.columns import ColumnReader
 from sloscore.sources.decode import (
     SamplesAnswer,
     SnapshotAnswer,
     decode_instances,
     decode_names,
     decode_samples,
-    decode_snapshot,
     decode_time,
     result_of,
 )
@@ -45,6 +45,7 @@ class PrometheusSource:
         self._transport = Transport(settings)
         self._slots = asyncio.Semaphore(settings.max_concurrency)
         self._hidden: dict[Labels, frozenset[Instance]] = {}
+        self._columns = ColumnReader()
 
     async def snapshot(
         self, targets: Sequence[Target], at: float
@@ -117,7 +118,7 @@ class PrometheusSource:
         known = {selector: self._hidden.get(selector, frozenset()) for selector in chunk.selectors}
         query = promql.snapshot_query(chunk, frozenset().union(*known.values()))
         answer = await self._query(
-            "snapshot", query, at, lambda body: decode_snapshot(body, chunk, known)
+            "snapshot", query, at, lambda body: self._columns.read(body, chunk, known)
         )
         self._remember(answer.hidden)
         return answer, known
