@@ -1,15 +1,13 @@
 """Stores on both databases; a test of them names this module as a plugin of pytest."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import TypeAlias
 
 import pytest
 from tests.integration.postgres import PASSWORD, Postgres, running_postgres
+from tests.integration.stores import OpenStore
 
 from sloscore.experiments.store import ExperimentStore
-
-OpenStore: TypeAlias = Callable[[], Awaitable[ExperimentStore]]
 
 
 @pytest.fixture(scope="session")

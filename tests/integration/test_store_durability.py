@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from tests.integration.store_fixtures import OpenStore
+from tests.integration.stores import OpenStore
 
 import sloscore
 from sloscore.errors import ConflictError, LimitError, StoreError

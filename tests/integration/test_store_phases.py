@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
-from tests.integration.store_fixtures import OpenStore
+from tests.integration.stores import OpenStore
 
 from sloscore.errors import ConflictError, ExperimentNotFoundError
 from sloscore.experiments.model import Experiment, Phase, State, new_experiment
