@@ -8,7 +8,7 @@ a corner it is the one towards larger violations.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import pairwise
 from typing import ClassVar, NamedTuple
@@ -129,6 +129,8 @@ class Piecewise:
     """
 
     points: tuple[tuple[float, float], ...]
+    pieces: tuple[Piece, ...] = field(init=False, compare=False, repr=False)
+    """The straight parts from the threshold on."""
     function: ClassVar = PenaltyFunction.PIECEWISE
 
     def __post_init__(self) -> None:
@@ -141,6 +143,8 @@ class Piecewise:
             raise ValueError(f"penalties must not be below 0, got {self.jump:g}")
         if len(self._corners) < 2:
             raise ValueError("must hold a point with a violation ratio above 0")
+        # Once for all values: a frozen object takes it in no other way.
+        object.__setattr__(self, "pieces", self._between_corners())
         if not self.pieces[-1].slope > 0:
             raise ValueError("the last penalty must be above the one before it: its slope goes on")
 
@@ -149,9 +153,7 @@ class Piecewise:
         """What the smallest violation costs."""
         return self._corners[0][1]
 
-    @property
-    def pieces(self) -> tuple[Piece, ...]:
-        """The straight parts from the threshold on."""
+    def _between_corners(self) -> tuple[Piece, ...]:
         corners = self._corners
         slopes = [(dear - cheap) / (high - low) for (low, cheap), (high, dear) in pairwise(corners)]
         starts = [ratio for ratio, _ in corners[:-1]]
