@@ -7,6 +7,7 @@ from typing import NamedTuple
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from tests.unit.slo_strategies import curves
 
 from sloscore.core.curve import (
     ContinuousExponential,
@@ -104,27 +105,6 @@ def test_points_that_are_no_penalty_are_refused(
         Piecewise(tuple(points))
 
 
-@st.composite
-def piecewise(draw: st.DrawFn) -> Piecewise:
-    """Up to six lines, the last of which rises, from (0, 0) or from a point above it."""
-    jump = draw(st.none() | st.floats(0, 100))
-    points = [] if jump is None else [(0.0, jump)]
-    ratio, cost = 0.0, jump or 0.0
-    steps = draw(st.lists(st.tuples(st.floats(0.01, 1), st.floats(0, 100)), max_size=5))
-    for step, rise in [*steps, (1.0, 1.0)]:
-        ratio, cost = ratio + step, cost + rise
-        points.append((ratio, cost))
-    return Piecewise(tuple(points))
-
-
-steepnesses = st.floats(1e-3, 1e3)
-curves = st.one_of(
-    st.builds(Exponential, steepnesses),
-    st.builds(ContinuousExponential, steepnesses),
-    st.builds(Linear, steepnesses),
-    st.builds(Polynomial, steepnesses, st.floats(1, 10)),
-    piecewise(),
-)
 limits = st.builds(
     Slo,
     threshold=st.floats(1e-3, 1e4),

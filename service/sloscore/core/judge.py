@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sloscore.core import penalty as slo_penalty
 from sloscore.core.explain import explain
@@ -75,6 +76,15 @@ class SliResult:
         return error if math.isfinite(error) else None
 
 
+class Standing(NamedTuple):
+    """A verdict, whether it is certain, and what the ends of both intervals would give."""
+
+    verdict: Verdict
+    uncertainty: Uncertainty | None
+    by_buckets: Range
+    by_sampling: Range
+
+
 def judge(
     sli: Sli,
     slo: Slo,
@@ -84,20 +94,14 @@ def judge(
     """The verdict at the SLI's value, and at the ends of what its value can be."""
     if isinstance(estimate, NoData):
         return _no_data(sli, slo, estimate)
-    best, worst = _ends(slo, estimate.least, estimate.upper)
-    if math.isinf(worst) and not slo_penalty.is_violated(best, slo):
+    value = max(estimate.value, estimate.least)
+    stands = standing(slo, value, (estimate.least, estimate.upper), estimate.widest, hard_fail_on)
+    if stands is None:
         beyond = f"it lies above the last bucket bound, {estimate.lower:g} {sli.signal.unit}"
         return _no_data(sli, slo, NoData(f"{beyond}, which does not reach the threshold"))
-    value = max(estimate.value, estimate.least)
-    by_buckets = _range(slo, (best, worst), value)
-    by_sampling = _range(slo, _ends(slo, *estimate.widest), value)
-    uncertainty = _uncertainty(by_buckets.verdicts, by_sampling.verdicts)
+    verdict, uncertainty = stands.verdict, stands.uncertainty
     if uncertainty is Uncertainty.BUCKETS and estimate.open_because:
         uncertainty = Uncertainty.COUNTS
-    verdict = verdict_at(value, slo)
-    if hard_fail_on is HardFailOn.CERTAIN and uncertainty is not None:
-        verdict = _softened(verdict)
-        by_buckets, by_sampling = _soft_range(by_buckets), _soft_range(by_sampling)
     more = None
     if uncertainty is Uncertainty.SAMPLING:
         more = requests_to_settle(estimate, sli, _limits(slo))
@@ -111,12 +115,36 @@ def judge(
         violation_ratio=ratio,
         penalty=slo_penalty.penalty(value, slo),
         log_penalty=slo_penalty.log_penalty(value, slo),
-        by_buckets=by_buckets,
-        by_sampling=by_sampling,
+        by_buckets=stands.by_buckets,
+        by_sampling=stands.by_sampling,
         uncertainty=uncertainty,
         requests_to_settle=more,
         explanation=explain(sli, slo, estimate, uncertainty, more),
     )
+
+
+def standing(
+    slo: Slo,
+    value: float,
+    by_buckets: tuple[float, float],
+    by_sampling: tuple[float, float],
+    hard_fail_on: HardFailOn = HardFailOn.ESTIMATE,
+) -> Standing | None:
+    """How a value stands of which both intervals, least first, say what it can be.
+
+    None where it lies above the last bucket bound, and that does not reach the threshold.
+    """
+    best, worst = _ends(slo, *by_buckets)
+    if math.isinf(worst) and not slo_penalty.is_violated(best, slo):
+        return None
+    buckets = _range(slo, (best, worst), value)
+    sampling = _range(slo, _ends(slo, *by_sampling), value)
+    uncertainty = _uncertainty(buckets.verdicts, sampling.verdicts)
+    verdict = verdict_at(value, slo)
+    if hard_fail_on is HardFailOn.CERTAIN and uncertainty is not None:
+        verdict = _softened(verdict)
+        buckets, sampling = _soft_range(buckets), _soft_range(sampling)
+    return Standing(verdict, uncertainty, buckets, sampling)
 
 
 def _no_data(sli: Sli, slo: Slo, missing: NoData) -> SliResult:

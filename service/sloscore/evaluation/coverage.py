@@ -60,6 +60,11 @@ def is_patchy(counts: WindowCounts, span: float) -> bool:
     return _unseen(counts) >= _UNCERTAIN_SHARE * span
 
 
+def is_uncertain(counts: WindowCounts, span: float, beyond: float) -> bool:
+    """Whether a tenth of a window or more was unseen, or as much was counted ``beyond`` it (seconds)."""
+    return max(_unseen(counts), beyond) >= _UNCERTAIN_SHARE * span
+
+
 def inseparable_counts(counts: WindowCounts, start: float, end: float) -> str | None:
     """Why scrapes do not tell a phase from those beside it, if so: half of it has to be seen."""
     span = end - start
@@ -100,9 +105,9 @@ def with_coverage(
 
     So it is where as much was counted ``beyond`` it, all in seconds.
     """
-    unseen = _unseen(counts)
-    if not result.certain or max(unseen, beyond) < _UNCERTAIN_SHARE * span:
+    if not result.certain or not is_uncertain(counts, span, beyond):
         return result
+    unseen = _unseen(counts)
     if unseen >= beyond:
         why = f"no scrape tells of {unseen:.1f} s of the {span:.1f} s"
     else:
