@@ -1,10 +1,12 @@
 """Cumulative bucket histograms: deltas, merging, and the quantile that Prometheus would give."""
 
 import math
+import operator
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from itertools import pairwise
 
 from sloscore.core.nodata import NoData
@@ -51,7 +53,7 @@ class Histogram:
     @classmethod
     def from_buckets(cls, buckets: Mapping[float, float], total: float) -> "Histogram":
         """A histogram of ``le -> cumulative count`` in any order, with the sum of the values."""
-        bounds = tuple(sorted(buckets))
+        bounds = _only_copy(tuple(sorted(buckets)))
         return cls(bounds, tuple(buckets[bound] for bound in bounds), total)
 
     @property
@@ -63,9 +65,9 @@ class Histogram:
         """The same histogram in another unit: 0.001 takes milliseconds to seconds."""
         if factor == 1:
             return self
-        # 9 ms are 0.009 s, not 0.009000000000000001: a threshold has to meet its bound.
-        bounds = tuple(float(f"{bound * factor:.15g}") for bound in self.bounds)
-        return Histogram(bounds, self.cumulative, self.sum * factor, self.layout)
+        return Histogram(
+            _scaled(self.bounds, factor), self.cumulative, self.sum * factor, self.layout
+        )
 
     def minus(self, earlier: "Histogram") -> "Histogram":
         """Observations since ``earlier``, on the bounds at which both tell their count.
@@ -74,6 +76,9 @@ class Histogram:
         """
         if self.bounds != earlier.bounds and _are_classic(self, earlier):
             raise ValueError("a delta needs the same bounds on both sides")
+        if self.bounds == earlier.bounds:
+            rises = tuple(map(operator.sub, self.cumulative, earlier.cumulative))
+            return Histogram(self.bounds, rises, self.sum - earlier.sum, self.layout)
         rows = [(bound, now - before) for bound, now, before in _shared(self, earlier)]
         bounds, counts = zip(*rows, strict=True)
         return Histogram(bounds, counts, self.sum - earlier.sum, self.layout)
@@ -99,6 +104,9 @@ class Histogram:
 
     def plus(self, other: "Histogram") -> "Histogram":
         """Observations of both, on the bounds at which both tell their count."""
+        if self.bounds == other.bounds:
+            both = tuple(map(operator.add, self.cumulative, other.cumulative))
+            return Histogram(self.bounds, both, self.sum + other.sum, _layout_of_both(self, other))
         rows = [(bound, left + right) for bound, left, right in _shared(self, other)]
         bounds, counts = zip(*rows, strict=True)
         return Histogram(bounds, counts, self.sum + other.sum, _layout_of_both(self, other))
@@ -160,6 +168,18 @@ class Histogram:
         return Estimate(
             min(max(value, lower), upper), lower, upper, lower_open=True, requests=self.count
         )
+
+
+# Servers have few kinds of bounds: each is held once, however many histograms are.
+@lru_cache(maxsize=1024)
+def _only_copy(bounds: tuple[float, ...]) -> tuple[float, ...]:
+    return bounds
+
+
+@lru_cache(maxsize=1024)
+def _scaled(bounds: tuple[float, ...], factor: float) -> tuple[float, ...]:
+    # 9 ms are 0.009 s, not 0.009000000000000001: a threshold has to meet its bound.
+    return tuple(float(f"{bound * factor:.15g}") for bound in bounds)
 
 
 def _are_classic(*histograms: Histogram) -> bool:

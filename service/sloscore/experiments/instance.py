@@ -1,6 +1,7 @@
 """A window as one instance showed it: what its processes counted between the scrapes around it."""
 
 import math
+from array import array
 from collections import defaultdict
 from dataclasses import dataclass, field
 
@@ -34,7 +35,8 @@ class InstanceWindow:
     gone: bool = False
     is_mixed: bool = False
     resets: int = 0
-    times: list[float] = field(default_factory=list)
+    # Of every scrape, for as long as the window is open.
+    times: "array[float]" = field(default_factory=lambda: array("d"))
     starts: set[float] = field(default_factory=set)
     histograms: dict[Child, Histogram] = field(default_factory=dict)
     counters: defaultdict[Child, float] = field(default_factory=lambda: defaultdict(float))
