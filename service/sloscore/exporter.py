@@ -12,9 +12,9 @@ from sloscore.core.sli import signal_of
 from sloscore.core.verdict import Verdict
 from sloscore.evaluation.board import Board
 from sloscore.evaluation.budget import budget_of_tally
+from sloscore.evaluation.figures import ChangeFigures, Figures, SliFigures
 from sloscore.experiments.model import State, TaskTally
 from sloscore.settings import Settings
-from sloscore.wire import Change, Comparison, Report, SliReport
 
 _SLI_VALUES = (
     (names.SLI_VALUE, "value", "Measured value of the SLI."),
@@ -58,11 +58,12 @@ class ReportCollector(Collector):
         """Build all families from the reports of this moment."""
         families: dict[str, GaugeMetricFamily] = {}
         for posted in self._board:
-            _add_experiment(families, posted.report, ended=posted.ended_at is not None)
-            for sli in posted.report.slis:
-                _add_sli(families, posted.report, sli)
-            if posted.report.comparison is not None:
-                _add_comparison(families, posted.report, posted.report.comparison)
+            figures = posted.figures
+            _add_experiment(families, figures, ended=posted.ended_at is not None)
+            for sli in figures.slis:
+                _add_sli(families, figures, sli)
+            for change in figures.changes:
+                _add_change(families, figures, change)
         return families.values()
 
 
@@ -113,7 +114,7 @@ class SettingsCollector(Collector):
 
 def tasks_on(board: Board) -> set[str]:
     """Tasks with an experiment on the board: one that is live, or that ended lately."""
-    return {posted.report.task for posted in board if posted.report.task is not None}
+    return {posted.figures.task for posted in board if posted.figures.task is not None}
 
 
 class StoreCollector(Collector):
@@ -139,7 +140,9 @@ class StoreCollector(Collector):
             yield family
 
 
-def _add_experiment(families: dict[str, GaugeMetricFamily], report: Report, *, ended: bool) -> None:
+def _add_experiment(
+    families: dict[str, GaugeMetricFamily], report: Figures, *, ended: bool
+) -> None:
     labels = (report.task or "", report.experiment or "")
     for name, field, text in _EXPERIMENT_NUMBERS:
         _add(families, name, text, names.EXPERIMENT_LABELS, labels, getattr(report, field))
@@ -167,24 +170,24 @@ def _add_experiment(families: dict[str, GaugeMetricFamily], report: Report, *, e
         labels,
         not ended,
     )
-    if report.window is not None:
+    if report.start is not None:
         _add(
             families,
             names.EXPERIMENT_START,
             "Unix time at which the window starts: the load's start plus the warm-up.",
             names.EXPERIMENT_LABELS,
             labels,
-            report.window.start,
+            report.start,
         )
     # Where no instance was seen, nobody knows how many requests there were.
-    if report.window is not None and report.window.instances:
+    if report.requests is not None and report.instances:
         _add(
             families,
             names.EXPERIMENT_REQUESTS,
             "Requests that finished in the window.",
             names.EXPERIMENT_LABELS,
             labels,
-            report.window.requests,
+            report.requests,
         )
     _add(
         families,
@@ -196,7 +199,7 @@ def _add_experiment(families: dict[str, GaugeMetricFamily], report: Report, *, e
     )
 
 
-def _add_sli(families: dict[str, GaugeMetricFamily], report: Report, sli: SliReport) -> None:
+def _add_sli(families: dict[str, GaugeMetricFamily], report: Figures, sli: SliFigures) -> None:
     labels = (report.task or "", report.experiment or "", sli.sli)
     unit = names.UNIT_NAMES[signal_of(sli.sli).unit]
     for template, field, text in _SLI_VALUES:
@@ -209,22 +212,18 @@ def _add_sli(families: dict[str, GaugeMetricFamily], report: Report, sli: SliRep
     _add(families, names.SLI_CERTAIN, _CERTAIN, names.SLI_LABELS, labels, sli.certain)
 
 
-def _add_comparison(
-    families: dict[str, GaugeMetricFamily], report: Report, comparison: Comparison
+def _add_change(
+    families: dict[str, GaugeMetricFamily], report: Figures, change: ChangeFigures
 ) -> None:
-    changes: dict[str, Change] = {change.sli: change for change in comparison.slis}
-    if comparison.base_score is not None:
-        changes[names.BASE_SCORE] = comparison.base_score
-    for sli, change in changes.items():
-        labels = (report.task or "", report.experiment or "", sli)
-        lower, upper = change.change_ratio_interval or (None, None)
-        for name, text, value in (
-            (names.SLI_CHANGE, _CHANGE, change.change_ratio),
-            (names.SLI_CHANGE_LOWER, "Lowest change that is possible.", lower),
-            (names.SLI_CHANGE_UPPER, "Highest change that is possible.", upper),
-            (names.SLI_CHANGE_VERDICT, _CHANGE_VERDICT, _OUTCOMES[change.verdict]),
-        ):
-            _add(families, name, text, names.SLI_LABELS, labels, value)
+    labels = (report.task or "", report.experiment or "", change.sli)
+    lower, upper = change.change_ratio_interval or (None, None)
+    for name, text, value in (
+        (names.SLI_CHANGE, _CHANGE, change.change_ratio),
+        (names.SLI_CHANGE_LOWER, "Lowest change that is possible.", lower),
+        (names.SLI_CHANGE_UPPER, "Highest change that is possible.", upper),
+        (names.SLI_CHANGE_VERDICT, _CHANGE_VERDICT, _OUTCOMES[change.verdict]),
+    ):
+        _add(families, name, text, names.SLI_LABELS, labels, value)
 
 
 def _add(  # noqa: PLR0913, PLR0917  a sample is made of these

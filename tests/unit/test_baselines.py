@@ -19,6 +19,7 @@ from sloscore.experiments.store import ExperimentStore
 from sloscore.experiments.window import WindowAccumulator
 from sloscore.settings import EvaluationSettings
 from sloscore.telemetry import Telemetry
+from sloscore.wire import Report
 
 ACCUMULATED = WindowAccumulator(START, END)
 ACCUMULATED.feed([sample(START - 1, 1), sample(END + 1, 9)])
@@ -231,8 +232,12 @@ async def test_a_store_that_fails_delays_the_comparison_and_costs_nothing_else(
         while not reasons or reasons[-1] is not None:
             await asyncio.sleep(0.005)
             posted = board.get("two")
-            if posted is not None and posted.report.comparison is not None:
-                reasons.append(posted.report.comparison.reason)
+            if posted is None:
+                continue
+            stored = (await lab.store.get("two")).report
+            report = Report.model_validate(stored) if posted.ended_at else posted.report
+            if report.comparison is not None:
+                reasons.append(report.comparison.reason)
     running.cancel()
     await asyncio.wait([running])
 

@@ -21,7 +21,7 @@ def board() -> Board:
 
 
 def shown(board: Board) -> list[tuple[float | None, float | None]]:
-    return [(posted.report.base_score, posted.ended_at) for posted in board]
+    return [(posted.figures.score, posted.ended_at) for posted in board]
 
 
 def test_the_newest_report_of_a_live_experiment_is_shown(board: Board) -> None:
@@ -42,6 +42,10 @@ def test_a_final_report_replaces_a_live_one_and_stays(board: Board) -> None:
     board.post("a", report(3))
 
     assert shown(board) == [(2, 50.0)]
+    posted = board.get("a")
+    assert posted is not None
+    with pytest.raises(LookupError, match="in the store"):
+        _ = posted.report
 
 
 def test_an_experiment_that_was_aborted_is_taken_down(board: Board) -> None:

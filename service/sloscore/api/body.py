@@ -76,11 +76,14 @@ def refuse_unknown(request: web.Request, known: frozenset[str]) -> None:
 
 def respond(document: BaseModel, status: int = 200) -> web.Response:
     """A document as JSON."""
-    return web.Response(
-        body=document.model_dump_json().encode(), status=status, content_type="application/json"
-    )
+    return respond_encoded(document.model_dump_json().encode(), status)
 
 
 def respond_stored(document: Mapping[str, object]) -> web.Response:
     """A document that was made before, as JSON."""
-    return web.Response(body=orjson.dumps(document), content_type="application/json")
+    return respond_encoded(orjson.dumps(document))
+
+
+def respond_encoded(document: bytes, status: int = 200) -> web.Response:
+    """A document that is JSON already."""
+    return web.Response(body=document, status=status, content_type="application/json")

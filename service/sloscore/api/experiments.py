@@ -12,6 +12,7 @@ from sloscore.api.body import (
     read_seconds,
     refuse_unknown,
     respond,
+    respond_encoded,
     respond_stored,
 )
 from sloscore.api.context import CONTEXT, Context
@@ -184,8 +185,12 @@ async def score(request: web.Request) -> web.Response:
         raise LimitError("too many requests wait for scores already; ask without wait")
     # Most reads by far, which the store need not be asked for.
     if not wait and (newest := context.evaluator.running(key)) is not None:
-        return respond(newest)
+        return respond_encoded(newest)
     experiment = await (_at_end(context, key, wait) if wait else context.store.get(key))
+    posted = context.board.get(key)
+    if experiment.report is None and posted is not None and posted.ended_at is not None:
+        # It ended while the store was read.
+        experiment = await context.store.get(key)
     if experiment.report is not None:
         # As it was stored: no later release changes a final score.
         return respond_stored(experiment.report)
@@ -258,7 +263,7 @@ def current_report(context: Context, experiment: Experiment) -> Report:
     Raises SpecError where this release cannot plan what another one registered.
     """
     posted = context.board.get(experiment.id)
-    if posted is not None and experiment.state not in FINAL:
+    if posted is not None and posted.ended_at is None and experiment.state not in FINAL:
         if experiment.state is State.SETTLING:
             return _settling(posted.report, experiment.end)
         return posted.report

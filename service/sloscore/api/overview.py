@@ -50,10 +50,9 @@ async def status_of(context: Context) -> StatusDocument:
 
 def _followed(context: Context, plan: Plan) -> Followed:
     posted = context.board.get(plan.target.key)
-    report = None if posted is None else posted.report
-    window = None if report is None else report.window
-    instances = 0 if window is None else window.instances
-    is_silent = report is not None and report.status is Status.RUNNING and report.score is None
+    figures = None if posted is None else posted.figures
+    instances = 0 if figures is None else figures.instances
+    is_silent = figures is not None and figures.status is Status.RUNNING and figures.score is None
     return Followed(
         experiment=plan.target.key,
         task=plan.task or "",
@@ -62,7 +61,7 @@ def _followed(context: Context, plan: Plan) -> Followed:
         selector=dict(plan.target.selector),
         target=plan.target.url,
         instances=instances,
-        requests=window.requests if window is not None and instances else None,
-        evaluated_at=None if report is None else report.evaluated_at,
-        trouble=report.reason if report is not None and is_silent else None,
+        requests=figures.requests if figures is not None and instances else None,
+        evaluated_at=None if figures is None else figures.evaluated_at,
+        trouble=figures.reason if figures is not None and is_silent else None,
     )

@@ -1,4 +1,4 @@
-"""The newest report of every live and recently ended experiment, and who waits for it."""
+"""The newest report of every live experiment, the figures of ended ones, and who waits for them."""
 
 import asyncio
 from collections import defaultdict
@@ -6,15 +6,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from sloscore.evaluation.figures import Figures, figures_of
 from sloscore.wire import Report
 
 
 @dataclass(frozen=True, slots=True)
 class Posted:
-    """A report; ``ended_at`` (Unix seconds) is set once it is final."""
+    """A report's figures, and the report itself as JSON while it is that of a live experiment.
 
-    report: Report
-    ended_at: float | None
+    ``ended_at`` (Unix seconds) is set once it is final: the store has the report then.
+    """
+
+    figures: Figures
+    encoded: bytes | None = None
+    ended_at: float | None = None
+
+    @property
+    def report(self) -> Report:
+        """The report of a live experiment; raises LookupError for an ended one."""
+        if self.encoded is None:
+            raise LookupError("the report of an ended experiment is in the store")
+        return Report.model_validate_json(self.encoded)
 
 
 class Board:
@@ -41,12 +53,13 @@ class Board:
         """Replace the report of a live experiment; a final one stays."""
         posted = self._posted.get(experiment)
         if posted is None or posted.ended_at is None:
-            self._posted[experiment] = Posted(report, None)
+            encoded = report.model_dump_json().encode()
+            self._posted[experiment] = Posted(figures_of(report), encoded)
 
     def post_final(self, experiment: str, report: Report, ended_at: float) -> None:
         """Post the last report of an experiment and wake everybody who waits for it."""
         self._posted.pop(experiment, None)
-        self._posted[experiment] = Posted(report, ended_at)
+        self._posted[experiment] = Posted(figures_of(report), ended_at=ended_at)
         self.wake(experiment)
 
     def remove(self, experiment: str) -> None:

@@ -148,10 +148,10 @@ class Evaluator:
         self._forget(experiment)
         self._board.remove(experiment)
 
-    def running(self, experiment: str) -> Report | None:
-        """The newest report of a running experiment, if it has been evaluated."""
+    def running(self, experiment: str) -> bytes | None:
+        """The newest report of a running experiment as JSON, if it has been evaluated."""
         posted = self._board.get(experiment) if experiment in self._running else None
-        return None if posted is None else posted.report
+        return None if posted is None else posted.encoded
 
     def counted(self, experiment: str) -> CountedWindow | None:
         """What was counted so far for a running experiment, if anything was."""
