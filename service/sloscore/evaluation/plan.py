@@ -1,12 +1,13 @@
 """What has to be read and judged for an experiment, worked out once from its documents."""
 
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from sloscore.core.confidence import DEFAULT_CONFIDENCE
 from sloscore.core.objective import Objective
 from sloscore.core.penalty import Slo
 from sloscore.core.phases import PhaseRules
-from sloscore.core.samples import Target
+from sloscore.core.samples import Family, Target
 from sloscore.core.shares import UNKNOWN_FAILURES
 from sloscore.core.sli import Sli
 from sloscore.core.verdict import HardFailOn
@@ -23,6 +24,9 @@ _NO_SELECTOR = (
     "selector: missing: say which deployment this experiment runs on by labels of its series, "
     'such as {"instance": "10.0.0.5:8000"}, here or in the task'
 )
+
+
+_MOST_KNOWN = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,10 @@ class Plan:
         spec = self.spec.model_copy(update={"server": server})
         target = replace(self.target, families=families_for(spec))
         return replace(self, spec=spec, target=target, setup=setup_of(spec))
+
+
+# By their JSON: a task's experiments have equal SLOs, which take more memory than all else of a plan.
+_known_slos: dict[str, tuple[SloSpec, Rules]] = {}
 
 
 def plan_registration(registration: Registration, server: str | None = None) -> Plan:
@@ -144,6 +152,26 @@ def rules_of(slo: SloSpec | None) -> Rules:
     )
 
 
+def _held_once(task: TaskSpec) -> tuple[TaskSpec, Rules]:
+    """The task and its rules, both with the objects of the SLOs of an equal task before."""
+    if task.slo is None:
+        return task, Rules()
+    key = task.slo.model_dump_json()
+    known = _known_slos.get(key)
+    if known is None:
+        if len(_known_slos) >= _MOST_KNOWN:
+            _known_slos.clear()
+        known = _known_slos[key] = task.slo, rules_of(task.slo)
+    slo, rules = known
+    return task.model_copy(update={"slo": slo}), rules
+
+
+# Servers' families are few, and in the plan of each experiment.
+@lru_cache(maxsize=_MOST_KNOWN)
+def _only_copy(families: tuple[Family, ...]) -> tuple[Family, ...]:
+    return families
+
+
 def setup_of(task: TaskSpec) -> Setup:
     """What measuring needs to know of a task's deployment; raises SpecError for an unknown server."""
     preset = preset_for(task)
@@ -153,14 +181,16 @@ def setup_of(task: TaskSpec) -> Setup:
 def _plan(experiment: str | None, name: str | None, task: TaskSpec) -> Plan:
     if problem := missing_gpus(task):
         raise field_error(problem)
+    families = _only_copy(families_for(task))
+    spec, rules = _held_once(task)
     selector = tuple(sorted(task.selector.items()))
     return Plan(
         experiment=experiment,
         task=name,
         objective=task.objective,
-        rules=rules_of(task.slo),
+        rules=rules,
         warmup=(task.slo and task.slo.warmup) or 0.0,
-        target=Target(experiment or "window", selector, families_for(task)),
-        spec=task,
+        target=Target(experiment or "window", selector, families),
+        spec=spec,
         setup=setup_of(task),
     )
