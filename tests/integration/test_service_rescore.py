@@ -2,13 +2,13 @@
 
 import asyncio
 import shlex
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import orjson
 import pytest
 import pytest_asyncio
-from tests.cli.command import sloscore
+from tests.cli.command import Ended, running
 from tests.docs.markdown import block
 from tests.integration.service import (
     PROBLEM,
@@ -63,6 +63,12 @@ async def api(
         yield alone
 
 
+async def run(*arguments: str, env: Mapping[str, str] | None = None) -> Ended:
+    """A command in a process of its own: the service's log is in the output of this one."""
+    async with running(*arguments, env=env) as process:
+        return await process.end()
+
+
 async def rescored(api: Api, **change: Json) -> dict[str, Json]:
     """The task's experiments under a change, by their ids in the order of the answer."""
     answer = (await api.post(RESCORE, {"task": "chat", **change})).json
@@ -109,7 +115,7 @@ async def test_what_breaks_a_new_hard_limit_has_no_rank(api: Api) -> None:
 async def test_a_value_may_be_a_list_or_a_mapping(api: Api, key: str, value: Json) -> None:
     change = f"phases.{key}={orjson.dumps(value).decode()}"
     given = ("rescore", "--url", api.url, "--task", "chat", "--json", "--set", change)
-    ended = await asyncio.to_thread(sloscore, *given)
+    ended = await run(*given)
     assert ended.code == 0, ended.err
     answer = orjson.loads(ended.out)
     assert answer["slo"]["phases"][key] == value
@@ -177,7 +183,7 @@ async def test_the_command_shows_ranks_and_scores_beside_those_before(
     api: Api, tmp_path: Path
 ) -> None:
     given = ("rescore", "--url", api.url, "--task", "chat")
-    ended = await asyncio.to_thread(sloscore, *given, "--set", "latency.p50.weight=3")
+    ended = await run(*given, "--set", "latency.p50.weight=3")
     assert ended.code == 0, ended.err
     header, quick, slow, *notes = ended.out.splitlines()
     assert header.split() == ["RANK", "WAS", "EXPERIMENT", "SCORE", "WAS", "STATUS", "BINDING"]
@@ -189,17 +195,17 @@ async def test_the_command_shows_ranks_and_scores_beside_those_before(
     assert notes == ["1 experiment is left out: live, aborted or not comparable."]
     file = tmp_path / "slo.yaml"
     file.write_text("latency: {p50: {threshold: -1}}\n")
-    wrong = await asyncio.to_thread(sloscore, *given, "--slo", str(file))
+    wrong = await run(*given, "--slo", str(file))
     assert wrong.code == 1
     assert f"{file}:1: latency.p50.threshold" in wrong.err
-    unknown = await asyncio.to_thread(sloscore, *given, "--set", "latency.p50=3")
+    unknown = await run(*given, "--set", "latency.p50=3")
     assert unknown.code == 1
     assert "set: latency.p50" in unknown.err
 
 
 async def test_the_page_says_how_it_is_asked(api: Api) -> None:
     words = shlex.split(block("docs/rescore.md", "set"))
-    ended = await asyncio.to_thread(sloscore, *words[1:], env={"SLOSCORE_URL": api.url})
+    ended = await run(*words[1:], env={"SLOSCORE_URL": api.url})
     assert ended.code == 0, ended.err
     command = block("docs/rescore.md", "curl").replace("http://127.0.0.1:8520", api.url)
     curl = await asyncio.create_subprocess_shell(command, stdout=asyncio.subprocess.PIPE)
