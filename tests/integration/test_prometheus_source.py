@@ -339,6 +339,40 @@ async def test_snapshots_follow_a_restart_as_the_raw_samples_do(source: Promethe
         assert seen(found["restarting"]) == [sample]
 
 
+async def test_a_source_that_looks_often_sees_what_one_sees_that_looks_once(url: str) -> None:
+    asked: list[str] = []
+    often = PrometheusSource(PrometheusSettings(url=url), lambda kind, *_: asked.append(kind))
+    targets = [page(name) for name in PAGES]
+    samples = await history(often, page("restarting"), 8)
+    first, last = samples[0].time - 0.3, samples[-1].time
+    looks = [first + step / 40 for step in range(int((last - first) * 40))]
+    asked.clear()
+
+    for at in looks:
+        once_only = PrometheusSource(PrometheusSettings(url=url))
+        found, expected = await often.snapshot(targets, at), await once_only.snapshot(targets, at)
+        await once_only.close()
+        assert {key: str(one) for key, one in found.items()} == {
+            key: str(one) for key, one in expected.items()
+        }
+
+    await often.close()
+    assert 0 < asked.count("snapshot") < len(looks)
+
+
+async def test_between_two_scrapes_only_their_times_are_asked_for(url: str) -> None:
+    asked: list[str] = []
+    source = PrometheusSource(PrometheusSettings(url=url), lambda kind, *_: asked.append(kind))
+    at = (await history(source, page("counting"), 3))[-1].time
+    asked.clear()
+
+    found = [await source.snapshot([page("counting")], at + n / 1000) for n in range(4)]
+
+    await source.close()
+    assert [seen(one["counting"]) for one in found] == 4 * [seen(found[0]["counting"])]
+    assert asked == ["snapshot", "times", "snapshot", "times", "times"]
+
+
 async def test_a_child_that_is_gone_from_the_page_is_gone_from_the_snapshot(
     source: PrometheusSource,
 ) -> None:

@@ -10,7 +10,7 @@ from sloscore.errors import SourceError
 Snapshot = Sequence[InstanceSample]
 
 OnQuery = Callable[[str, float, str | None], None]
-"""Told of each query: its kind (snapshot, samples, clock, scrape), its seconds, its error's kind."""
+"""Told of each query: its kind (times, snapshot, samples, clock, scrape), its seconds, its error's kind."""
 
 
 @dataclass(frozen=True, slots=True)

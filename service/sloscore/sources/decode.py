@@ -100,6 +100,23 @@ def decode_snapshot(
     return decoder.answer(known)
 
 
+def decode_clocks(body: bytes, chunk: Chunk) -> Mapping[Labels, int]:
+    """The answer to ``promql.times_query``: a fingerprint of each selector's scrape times.
+
+    Equal ones mean that no scrape came in between. They hold within this process. Raises
+    SourceError where the answer is of no use.
+    """
+    selectors = {tuple(v for _, v in selector): selector for selector in chunk.selectors}
+    times: dict[Labels, set[int]] = {selector: set() for selector in chunk.selectors}
+    with _well_formed():
+        for row in result_of(body, "vector"):
+            labels = row["metric"]
+            selector = selectors.get(tuple(labels.get(label, "") for label in chunk.label_names))
+            if selector is not None:
+                times[selector].add(hash((*sorted(labels.items()), row["value"][1])))
+    return {selector: hash(frozenset(found)) for selector, found in times.items()}
+
+
 def decode_samples(answer: SamplesAnswer, target: Target, after: float, until: float) -> Snapshot:
     """The scrapes with ``after < time <= until`` (Unix seconds), ordered by time.
 

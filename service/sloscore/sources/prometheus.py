@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from sloscore.core.samples import Labels, Target
@@ -14,6 +14,7 @@ from sloscore.sources.columns import ColumnReader
 from sloscore.sources.decode import (
     SamplesAnswer,
     SnapshotAnswer,
+    decode_clocks,
     decode_instances,
     decode_names,
     decode_samples,
@@ -21,6 +22,7 @@ from sloscore.sources.decode import (
     result_of,
 )
 from sloscore.sources.scrapes import Instance
+from sloscore.sources.seen import Seen
 from sloscore.sources.transport import Transport
 
 T = TypeVar("T")
@@ -46,18 +48,29 @@ class PrometheusSource:
         self._slots = asyncio.Semaphore(settings.max_concurrency)
         self._hidden: dict[Labels, frozenset[Instance]] = {}
         self._columns = ColumnReader()
+        self._seen = Seen()
 
     async def snapshot(
         self, targets: Sequence[Target], at: float
     ) -> Mapping[str, Snapshot | SourceError]:
         """See MetricSource."""
-        limits = self._settings.max_query_targets, self._settings.max_query_bytes
         unusable = {target.key: promql.unusable(target) for target in targets}
         found: dict[str, Snapshot | SourceError] = {k: e for k, e in unusable.items() if e}
-        chunks = list(promql.chunks((t for t in targets if t.key not in found), *limits))
+        self._seen.prune(at)
+        clocks, failed = await self._clocks([t for t in targets if t.key not in found], at)
+        found |= failed
+        for target in targets:
+            unchanged = self._seen.unchanged(target, clocks.get(target.key), at)
+            if unchanged is not None:
+                found[target.key] = unchanged
+        chunks = self._chunks(target for target in targets if target.key not in found)
         answers = await asyncio.gather(*(self._snapshot_of(chunk, at) for chunk in chunks))
         for chunk, answer in zip(chunks, answers, strict=True):
-            found |= {target.key: answer[target.selector] for target in chunk.targets}
+            for target in chunk.targets:
+                snapshot = found[target.key] = answer[target.selector]
+                if not isinstance(snapshot, SourceError):
+                    # Asked for after the times, so that it is never older than they say.
+                    self._seen.keep(target, clocks.get(target.key), snapshot, at)
         return found
 
     async def samples(self, target: Target, after: float, until: float) -> Snapshot:
@@ -100,6 +113,37 @@ class PrometheusSource:
     async def close(self) -> None:
         """See MetricSource."""
         await self._transport.close()
+
+    def _chunks(self, targets: Iterable[Target]) -> list[promql.Chunk]:
+        limits = self._settings.max_query_targets, self._settings.max_query_bytes
+        return list(promql.chunks(targets, *limits))
+
+    async def _clocks(
+        self, targets: Iterable[Target], at: float
+    ) -> tuple[Mapping[str, int], Mapping[str, SourceError]]:
+        """Fingerprints of the scrape times of those targets that were asked for before."""
+        # The times of instances that a selector does not show would have to be asked for by name.
+        known = (t for t in targets if self._seen.knows(t) and t.selector not in self._hidden)
+        chunks = self._chunks(known)
+        answers = await asyncio.gather(*(self._clocks_of(chunk, at) for chunk in chunks))
+        clocks: dict[str, int] = {}
+        failed: dict[str, SourceError] = {}
+        for chunk, answer in zip(chunks, answers, strict=True):
+            if isinstance(answer, SourceError):
+                failed |= {target.key: answer for target in chunk.targets}
+            else:
+                clocks |= {target.key: answer[target.selector] for target in chunk.targets}
+        return clocks, failed
+
+    async def _clocks_of(
+        self, chunk: promql.Chunk, at: float
+    ) -> Mapping[Labels, int] | SourceError:
+        try:
+            return await self._query(
+                "times", promql.times_query(chunk), at, lambda body: decode_clocks(body, chunk)
+            )
+        except SourceError as error:
+            return error
 
     async def _snapshot_of(
         self, chunk: promql.Chunk, at: float

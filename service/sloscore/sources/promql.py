@@ -86,16 +86,19 @@ def snapshot_query(chunk: Chunk, instances: Collection[Instance] = ()) -> str:
     of labels that only the families' own series carry.
     """
     selector = _selector(chunk)
-    parts = [
-        _time_part(name, [matcher("__name__", [name]), *selector])
-        for name in _clock_names(chunk.families)
-    ]
+    parts = _clock_parts(chunk.families, selector)
     parts += _target_parts(selector)
     if instances:
         parts += _target_parts(instance_matchers(instances))
     # Last, as `or` hashes all of its left side at each step and this is the large part.
     parts.append(_braces([matcher("__name__", series_names(chunk.families)), *selector]))
     return " or ".join(parts)
+
+
+def times_query(chunk: Chunk) -> str:
+    """The rows of ``snapshot_query`` that tell scrape times, without what was scraped."""
+    selector = _selector(chunk)
+    return " or ".join(_clock_parts(chunk.families, selector) + _target_times(selector))
 
 
 def samples_query(target: Target, seconds: float) -> str:
@@ -193,10 +196,19 @@ def _equalities(target: Target) -> list[str]:
 
 def _target_parts(selector: list[str]) -> list[str]:
     both = _braces([matcher("__name__", [UP, PROCESS_START]), *selector])
+    return [_marked(both, PART_TARGET), *_target_times(selector)]
+
+
+def _target_times(selector: list[str]) -> list[str]:
     return [
-        _marked(both, PART_TARGET),
-        _time_part(UP, [matcher("__name__", [UP]), *selector]),
-        _time_part(PROCESS_START, [matcher("__name__", [PROCESS_START]), *selector]),
+        _time_part(name, [matcher("__name__", [name]), *selector]) for name in (UP, PROCESS_START)
+    ]
+
+
+def _clock_parts(families: Sequence[Family], selector: list[str]) -> list[str]:
+    return [
+        _time_part(name, [matcher("__name__", [name]), *selector])
+        for name in _clock_names(families)
     ]
 
 
