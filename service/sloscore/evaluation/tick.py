@@ -29,12 +29,21 @@ _NONE_LEFT = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A report of a window, and what it was made of."""
+
+    snapshot: Snapshot
+    baseline: Found | None
+    report: Report
+
+
 @dataclass(slots=True)
 class Live:
     """A running experiment as the evaluation knows it; ``start`` of its window is Unix seconds.
 
     ``alone`` keeps it out of shared queries after one that it was part of failed. ``baseline`` is
-    what it is compared with, if it wants that.
+    what it is compared with, if it wants that. ``taken`` is its last report from a snapshot.
     """
 
     plan: Plan
@@ -45,6 +54,7 @@ class Live:
     alone: bool = False
     stop: EarlyStop | None = None
     baseline: Found | None = None
+    taken: Taken | None = None
 
     @classmethod
     def of(cls, plan: Plan, load_start: float) -> "Live":
@@ -101,6 +111,9 @@ async def evaluate(
     async with turn or contextlib.nullcontext():
         for live in ready:
             snapshot = snapshots[live.target.key]
+            if (again := _again(live, snapshot, now)) is not None:
+                found[live.target.key] = again
+                continue
             if isinstance(snapshot, SourceError):
                 found[live.target.key] = snapshot
             elif not snapshot and live.window is not None and live.window.knows_instances:
@@ -156,6 +169,19 @@ async def _open(source: MetricSource, live: Live, now: float) -> WindowAccumulat
     return window
 
 
+def _again(live: Live, snapshot: Snapshot | SourceError, now: float) -> Report | None:
+    """The last report once more, where the source gave the very same snapshot again.
+
+    Not where there are phases: one can begin and end between two scrapes.
+    """
+    taken = live.taken
+    if taken is None or live.phases.spans or taken.baseline is not live.baseline:
+        return None
+    if taken.snapshot is not snapshot:
+        return None
+    return taken.report.model_copy(update={"evaluated_at": now})
+
+
 def _take(
     live: Live, window: WindowAccumulator, snapshot: Snapshot, now: float
 ) -> Report | SourceError:
@@ -172,9 +198,11 @@ def _take(
             counted = CountedWindow(live.start, None, counts)
             baseline = live.baseline or NOT_FOUND_YET
             changes["comparison"] = compare_window(live.plan, counted, baseline, now=now)
-        return report.model_copy(update=changes)
+        report = report.model_copy(update=changes)
     except ValueError as error:
         # What one server exposes must not cost the others of the batch their reports.
         return SourceError(f"the samples cannot be scored: {error}", kind="decode")
     except Exception as error:  # noqa: BLE001  as in _prepare
         return broken(error)
+    live.taken = Taken(snapshot, live.baseline, report)
+    return report

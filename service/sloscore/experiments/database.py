@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sloscore.errors import StoreError
 from sloscore.experiments.postgres import create_postgres_engine, postgres_url
 from sloscore.experiments.schema import migrate_one_step
-from sloscore.experiments.sqlite import WRITES, cause, create_sqlite_engine, prepare_file
+from sloscore.experiments.sqlite import cause, create_sqlite_engine, prepare_file
 
 
 class Database:
@@ -52,9 +52,10 @@ class Database:
                 f"the database {path!r} is no path of a file; experiments must outlive the process"
             )
         await asyncio.to_thread(prepare_file, Path(path))
-        engine = create_sqlite_engine(Path(path))
-        # In one process writers queue here, in order, and not at the database's busy timeout.
-        return cls(engine, engine.execution_options(**{WRITES: True}), path, asyncio.Lock())
+        # A writer of its own connection waits for no reader. In one process writers queue here, in
+        # order, and not at the database's busy timeout.
+        reader, writer = (create_sqlite_engine(Path(path), writes=w) for w in (False, True))
+        return cls(reader, writer, path, asyncio.Lock())
 
     @classmethod
     def _at(cls, text: str, password: Callable[[], str | None]) -> Self:

@@ -16,9 +16,6 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry
 from sloscore.errors import StoreError
 from sloscore.experiments.schema import refuse_foreign
 
-WRITES: Final = "sloscore_writes"
-"""Execution option of an engine whose transactions take the write lock when they begin."""
-
 _BUSY_SECONDS: Final = 5
 _RETRY_SECONDS: Final = 0.01
 _CONNECTIONS: Final = 8
@@ -73,20 +70,22 @@ def cause(path: Path | str, error: BaseException) -> str:
     return f"{error}; the disk may be full, which holds {names} in {place.parent}"
 
 
-def create_sqlite_engine(path: Path) -> AsyncEngine:
-    """Return an engine on the file; transactions with the option `WRITES` begin as writers."""
+def create_sqlite_engine(path: Path, *, writes: bool) -> AsyncEngine:
+    """Return an engine on the file; one that ``writes`` has one connection, as one can write."""
     engine = create_async_engine(
         URL.create("sqlite+aiosqlite", database=str(path)),
         # Older SQLAlchemy opens the file anew for each transaction unless told otherwise.
         poolclass=AsyncAdaptedQueuePool,
         # A connection over the pool's size would be opened, thread and all, and closed for one read.
-        pool_size=_CONNECTIONS,
+        pool_size=1 if writes else _CONNECTIONS,
         max_overflow=0,
         # The driver must not begin transactions by itself: it would begin them as readers.
         connect_args={"isolation_level": None, "timeout": _BUSY_SECONDS},
     )
     event.listen(engine.sync_engine, "connect", _set_pragmas)
-    event.listen(engine.sync_engine, "begin", _begin)
+    # A reader that turns into a writer fails at once when another writer was there in between.
+    begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
+    event.listen(engine.sync_engine, "begin", lambda connection: _begin(connection, begin))
     return engine
 
 
@@ -114,7 +113,5 @@ def _set_pragmas(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> Non
         cursor.close()
 
 
-def _begin(connection: Connection) -> None:
-    writes = connection.get_execution_options().get(WRITES, False)
-    # A reader that turns into a writer fails at once when another writer was there in between.
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+def _begin(connection: Connection, statement: str) -> None:
+    connection.exec_driver_sql(statement)
