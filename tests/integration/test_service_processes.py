@@ -126,18 +126,17 @@ async def test_a_source_that_never_answers_does_not_hold_up_the_stop(tmp_path: P
     url = f"http://127.0.0.1:{silent.sockets[0].getsockname()[1]}"
     async with silent:
         async with started(tmp_path, url) as (process, api):
-            await api.register("one", task_of(), selector={"instance": "x"})
             past = {"start": 1, "end": 2}
             body = {"selector": {"a": "b"}, "server": "vllm", "window": past}
             asking = asyncio.create_task(api.post("/api/v1/score", body))
-            # The evaluation's connection, and the request's own.
-            writers = [await asyncio.wait_for(connected.get(), 30) for _ in range(2)]
+            # The request asks first; the evaluation waits for the same answer.
+            writer = await asyncio.wait_for(connected.get(), 30)
+            await api.register("one", task_of(), selector={"instance": "x"})
             process.send(signal.SIGTERM)
             assert (await process.end(SHUTDOWN_SECONDS)).code == 0
             with pytest.raises(aiohttp.ClientError):
                 await asking
-        for writer in writers:
-            writer.close()
+        writer.close()
 
 
 async def test_a_client_that_stops_in_the_middle_of_its_body_does_not_hold_up_the_stop(

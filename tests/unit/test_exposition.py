@@ -96,6 +96,9 @@ REFUSED: dict[str, tuple[str, str]] = {
         PAGE.replace("lab:ttft_ms_count", "other"), "its _count is missing",
     ),
     "a histogram that is torn": (PAGE.replace('_count{model="m"} 4', '_count{model="m"} 5'), "torn"),
+    "a histogram that falls": (
+        PAGE.replace('le="500"} 2', 'le="500"} 3.5'), "a bucket holds less than one below it",
+    ),
     "a histogram without +Inf": (PAGE.replace('le="+Inf"', 'le="2000"'), "no +Inf bucket"),
     "a bound that is no number": (PAGE.replace('le="500"', 'le="half"'), "'half', which is not"),
     "a count that is not finite": (PAGE.replace(" 70", " NaN"), "is nan"),

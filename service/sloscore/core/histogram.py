@@ -61,6 +61,11 @@ class Histogram:
         """Number of observations (requests)."""
         return self.cumulative[-1]
 
+    @property
+    def falls(self) -> bool:
+        """Whether a bucket holds less than one below it, which no server counts."""
+        return any(map(operator.gt, self.cumulative, self.cumulative[1:]))
+
     def scaled(self, factor: float) -> "Histogram":
         """The same histogram in another unit: 0.001 takes milliseconds to seconds."""
         if factor == 1:

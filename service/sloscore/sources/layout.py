@@ -86,7 +86,10 @@ class Layout:
             if cumulative[-1] != values[at.count]:
                 return None
             total = values[at.sum] * at.scale
-            histograms[_with(at.child, shared)] = Histogram(at.bounds, cumulative, total)
+            histogram = Histogram(at.bounds, cumulative, total)
+            if histogram.falls:
+                return None
+            histograms[_with(at.child, shared)] = histogram
         return InstanceSample(
             instance=instance,
             time=round(time * 1000) / 1000,

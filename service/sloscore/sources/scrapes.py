@@ -190,7 +190,10 @@ def _histogram(series: Series, where: str) -> Histogram:
         raise _unreadable(
             f"{where} is torn: its +Inf bucket says {buckets[math.inf]:g}, its _count {count:g}"
         )
-    return Histogram.from_buckets(buckets, total)
+    histogram = Histogram.from_buckets(buckets, total)
+    if histogram.falls:
+        raise _unreadable(f"{where}: a bucket holds less than one below it")
+    return histogram
 
 
 def _refuse_contradiction(series: Series, where: str) -> None:
