@@ -92,6 +92,23 @@ def plain_url(url: str) -> str:
 PlainUrl = Annotated[str, AfterValidator(plain_url)]
 
 
+def database_url(url: str) -> str:
+    """The URL of a PostgreSQL database; raises ValueError for another one, or with a password."""
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018  as above
+    except ValueError as error:
+        raise ValueError(f"this is no URL: {error}") from None
+    if parts.scheme != "postgresql" or not parts.path.strip("/"):
+        raise ValueError('the URL must look like "postgresql://sloscore@db.example.org/sloscore"')
+    if parts.password is not None:
+        raise ValueError(
+            "the URL must not hold the password, which ends up in logs: it goes to "
+            "password_file, or SLOSCORE_STORE_PASSWORD"
+        )
+    return url
+
+
 def _is_line(secret: SecretStr) -> bool:
     return secret.get_secret_value().isprintable()
 
@@ -243,9 +260,37 @@ class ListenSettings(SettingsModel):
 
 
 class StoreSettings(SettingsModel):
-    """Where experiments are kept: an SQLite file, made when it is not there."""
+    """Where experiments are kept: an SQLite file, made when it is not there, or a PostgreSQL.
+
+    ``url`` is that of the latter, which then stands in the place of ``path``. The file of its
+    password is read again for each connection.
+    """
 
     path: Path = Path("sloscore.db")
+    url: Annotated[str, AfterValidator(database_url)] | None = None
+    password: SecretStr | None = None
+    password_file: Path | None = None
+
+    @model_validator(mode="after")
+    def _has_one_password(self) -> Self:
+        if self.password is not None and self.password_file is not None:
+            raise ValueError("give only one of password and password_file")
+        return self
+
+    @property
+    def place(self) -> Path | str:
+        """The file's path, or the URL."""
+        return self.path if self.url is None else self.url
+
+    def read_password(self) -> str | None:
+        """The password of this moment, if any; raises OSError or ValueError for an unusable file."""
+        if self.password_file is not None:
+            try:
+                return self.password_file.read_text(encoding="utf-8").strip()
+            except UnicodeDecodeError:
+                # Its own words quote a byte of the secret.
+                raise ValueError(f"{self.password_file} is not UTF-8 text") from None
+        return None if self.password is None else self.password.get_secret_value()
 
 
 class EvaluationSettings(SettingsModel):

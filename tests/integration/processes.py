@@ -2,7 +2,7 @@
 
 import contextlib
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import aiohttp
@@ -11,12 +11,21 @@ from tests.integration.service import NOWHERE, Api
 
 
 @contextlib.asynccontextmanager
-async def starting(place: Path, url: str | None = NOWHERE) -> AsyncIterator[Process]:
-    """A service with its store at this place, which may not listen yet; no URL is no Prometheus."""
+async def starting(
+    place: Path | str,
+    url: str | None = NOWHERE,
+    *,
+    interval: str = "200ms",
+    env: Mapping[str, str] | None = None,
+) -> AsyncIterator[Process]:
+    """A service with its store at this place, which may not listen yet; no URL is no Prometheus.
+
+    The place is a directory, or the URL of a PostgreSQL.
+    """
     source = ("--no-prometheus",) if url is None else ("--prometheus", url)
-    store = str(place / "sloscore.db")
-    arguments = ("--port", "0", "--store", store, *source, "--interval", "200ms")
-    async with running("serve", *arguments) as process:
+    store = place if isinstance(place, str) else str(place / "sloscore.db")
+    arguments = ("--port", "0", "--store", store, *source, "--interval", interval)
+    async with running("serve", *arguments, env=env) as process:
         yield process
 
 
@@ -28,9 +37,18 @@ async def announced(process: Process) -> str:
 
 
 @contextlib.asynccontextmanager
-async def started(place: Path, url: str | None = NOWHERE) -> AsyncIterator[tuple[Process, Api]]:
+async def started(
+    place: Path | str,
+    url: str | None = NOWHERE,
+    *,
+    interval: str = "200ms",
+    env: Mapping[str, str] | None = None,
+) -> AsyncIterator[tuple[Process, Api]]:
     """A service that listens, and a client of it."""
-    async with starting(place, url) as process, aiohttp.ClientSession() as session:
+    async with (
+        starting(place, url, interval=interval, env=env) as process,
+        aiohttp.ClientSession() as session,
+    ):
         yield process, Api(session, await announced(process))
 
 

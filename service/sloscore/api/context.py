@@ -9,6 +9,7 @@ from aiohttp import web
 from sloscore.api.auth import Access
 from sloscore.evaluation.board import Board
 from sloscore.evaluation.loop import Evaluator
+from sloscore.evaluation.replica import Replica
 from sloscore.experiments.store import ExperimentStore
 from sloscore.settings import Settings
 from sloscore.sources.routed import RoutedSource
@@ -28,7 +29,7 @@ class Context:
     """The parts of a running service; ``clock`` gives Unix seconds, ``started_at`` is one of them.
 
     A reload puts other ``settings`` in place, those that ``read_again`` gives for the current ones:
-    ask for them when they are needed.
+    ask for them when they are needed. ``replica`` is None where no other service shares the store.
     """
 
     settings: Settings
@@ -42,6 +43,7 @@ class Context:
     telemetry: Telemetry
     clock: Callable[[], float]
     started_at: float
+    replica: Replica | None = None
 
 
 CONTEXT = web.AppKey("context", Context)

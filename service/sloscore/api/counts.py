@@ -6,6 +6,7 @@ from aiohttp import web
 
 from sloscore.api.body import refuse_unknown, respond
 from sloscore.api.context import CONTEXT, Context
+from sloscore.api.elsewhere import counted_elsewhere
 from sloscore.core.histogram import Histogram
 from sloscore.evaluation.plan import plan_of
 from sloscore.evaluation.report import window_report
@@ -41,7 +42,8 @@ async def show_counts(request: web.Request) -> web.Response:
 async def counted_of(context: Context, experiment: Experiment) -> CountedWindow | None:
     """What was counted in an experiment's window; None where nothing of it is kept."""
     if experiment.state in LIVE:
-        return context.evaluator.counted(experiment.id)
+        here = context.evaluator.counted(experiment.id)
+        return here or await counted_elsewhere(context, experiment)
     return kept_counts(await context.store.counts(experiment.id))
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from dataclasses import replace
 
 import structlog
 from aiohttp import web
@@ -16,6 +17,7 @@ from sloscore.api.body import (
     respond_stored,
 )
 from sloscore.api.context import CONTEXT, Context
+from sloscore.api.elsewhere import reports_elsewhere
 from sloscore.core.objective import Objective
 from sloscore.core.samples import Target
 from sloscore.core.scoring import Status
@@ -109,7 +111,8 @@ async def register(request: web.Request) -> web.Response:
         ),
     )
     stored, created = await context.store.register(
-        experiment, context.settings.limits.max_live_experiments
+        replace(experiment, holder=context.evaluator.holder),
+        context.settings.limits.max_live_experiments,
     )
     context.evaluator.watch(stored)
     response = respond(document_of(stored), 201 if created else 200)
@@ -194,7 +197,8 @@ async def score(request: web.Request) -> web.Response:
     if experiment.report is not None:
         # As it was stored: no later release changes a final score.
         return respond_stored(experiment.report)
-    return respond(current_report(context, experiment))
+    elsewhere = await reports_elsewhere(context, [experiment])
+    return respond(current_report(context, experiment, elsewhere.get(key)))
 
 
 async def _at_end(context: Context, key: str, wait: float) -> Experiment:
@@ -257,16 +261,22 @@ def _body_of(registration: Registration) -> dict[str, object]:
         raise SpecError(["body: is nested too deeply"]) from error
 
 
-def current_report(context: Context, experiment: Experiment) -> Report:
+def current_report(
+    context: Context, experiment: Experiment, elsewhere: Report | None = None
+) -> Report:
     """The report of an experiment that has no final one: the newest, or one that says why not.
+
+    ``elsewhere`` is the newest one where another service evaluates it.
 
     Raises SpecError where this release cannot plan what another one registered.
     """
     posted = context.board.get(experiment.id)
-    if posted is not None and posted.ended_at is None and experiment.state not in FINAL:
+    is_here = posted is not None and posted.ended_at is None
+    newest = posted.report if posted is not None and is_here else elsewhere
+    if newest is not None and experiment.state not in FINAL:
         if experiment.state is State.SETTLING:
-            return _settling(posted.report, experiment.end)
-        return posted.report
+            return _settling(newest, experiment.end)
+        return newest
     plan = plan_of(experiment)
     reason = "not evaluated yet"
     if experiment.state is State.ABORTED:

@@ -21,6 +21,7 @@ from sloscore.api.tls import ServerTls
 from sloscore.errors import SpecError
 from sloscore.evaluation.board import Board
 from sloscore.evaluation.loop import Evaluator
+from sloscore.evaluation.replica import Replica
 from sloscore.experiments.lock import held
 from sloscore.experiments.store import ExperimentStore
 from sloscore.settings import Settings
@@ -59,8 +60,9 @@ async def running_service(
     telemetry = Telemetry()
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(listener.close)
-        stack.enter_context(held(settings.store.path))
-        store = await ExperimentStore.open(settings.store.path)
+        if settings.store.url is None:
+            stack.enter_context(held(settings.store.path))
+        store = await ExperimentStore.open(settings.store.place, settings.store.read_password)
         stack.push_async_callback(store.close)
         source = RoutedSource(
             prometheus_of(settings, telemetry, clock),
@@ -69,9 +71,15 @@ async def running_service(
         stack.push_async_callback(source.close)
         board = Board(settings.evaluation.retention, settings.limits.max_exported_experiments)
         evaluator = Evaluator(store, source, board, settings.evaluation, telemetry, clock)
+        replica = None
+        if settings.store.url is not None:
+            replica = Replica(store.leases, evaluator, board, telemetry)
+            await replica.join()
+            stack.push_async_callback(replica.leave)
         await evaluator.resume()
-        loop_task = asyncio.create_task(evaluator.run())
-        stack.push_async_callback(_cancel, loop_task)
+        for work in (evaluator, replica):
+            if work is not None:
+                stack.push_async_callback(_cancel, asyncio.create_task(work.run()))
         context = Context(
             settings,
             read_again,
@@ -84,6 +92,7 @@ async def running_service(
             telemetry,
             clock,
             clock(),
+            replica,
         )
         telemetry.on_reload(context.started_at)
         reload_task = asyncio.create_task(_reload_at(context))

@@ -1,7 +1,7 @@
 """Handlers for operators: metrics, reload and the OpenAPI document."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import orjson
 import structlog
@@ -43,7 +43,8 @@ async def metrics(request: web.Request) -> web.Response:
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_Families(context.telemetry.registry.collect()))
     registry.register(SettingsCollector(context.settings))
-    registry.register(ReportCollector(context.board))
+    if context.replica is None or context.replica.is_valid:
+        registry.register(ReportCollector(context.board))
     registry.register(TaskCollector(tallies))
     failed = context.store.last_write_failed
     registry.register(StoreCollector(counts, last_write_failed=failed))
@@ -57,8 +58,15 @@ async def _read_store(
     context: Context,
 ) -> tuple[Mapping[State, int] | None, Mapping[str, TaskTally]]:
     try:
-        tallies = await context.store.tallies(tasks_on(context.board))
-        return await context.store.count_by_state(), tallies
+        counts = await context.store.count_by_state()
+        if context.replica is None:
+            tasks: Collection[str] = tasks_on(context.board)
+        elif context.replica.leads:
+            tasks = await context.replica.leases.active_tasks(context.evaluator.shown_since)
+        else:
+            # One of the services that share the store tells.
+            return {}, {}
+        return counts, await context.store.tallies(tasks)
     except StoreError as error:
         context.telemetry.evaluation_errors.labels("store").inc()
         _log.warning("store not read", error=str(error))

@@ -135,7 +135,17 @@ async def _upgrade(path: Path) -> None:
 
 
 def _path(store: Path | None, config: Path | None) -> Path:
-    return read_settings(config).store.path if store is None else store
+    from sloscore.errors import StoreError
+
+    if store is not None:
+        return store
+    kept = read_settings(config).store
+    if kept.url is not None:
+        raise StoreError(
+            f"{config}: the store is a PostgreSQL database: copy it by pg_dump, and check it by "
+            "pg_amcheck; a service upgrades it when it starts"
+        )
+    return kept.path
 
 
 def _list(title: str, faults: list[str], otherwise: str) -> None:

@@ -43,7 +43,7 @@ import click
 @click.option(
     "--store",
     envvar="SLOSCORE_STORE",
-    help="SQLite file of the experiments. [default: sloscore.db]",
+    help="SQLite file of the experiments, or URL of a PostgreSQL. [default: sloscore.db]",
 )
 @click.option(
     "--interval", envvar="SLOSCORE_INTERVAL", help="Time between evaluations. [default: 5s]"
@@ -98,14 +98,20 @@ def serve(  # noqa: PLR0913  an option each
         ("listen", "external_url"): external_url,
         ("prometheus", "url"): prometheus,
         ("prometheus", "enabled"): False if no_prometheus else None,
-        ("store", "path"): store,
+        ("store", "url" if store and "://" in store else "path"): store,
+        ("store", "password"): os.environ.get("SLOSCORE_STORE_PASSWORD") or None,
         ("evaluation", "interval"): interval,
         ("log", "level"): log_level,
         ("log", "format"): log_format,
         ("auth", "allow_anonymous_writes"): True if insecure else None,
         ("auth", "token"): os.environ.get("SLOSCORE_TOKEN") or None,
     }
-    given = {name: value for name, value in overrides.items() if value is not None}
+    given: dict[tuple[str, str], object] = {
+        name: value for name, value in overrides.items() if value is not None
+    }
+    if ("store", "path") in given:
+        # It comes before a URL of the file, too.
+        given["store", "url"] = None
     configured = Configured(config, given)
     settings = configured.read()
     configure_logs(settings.log.format, settings.log.level)

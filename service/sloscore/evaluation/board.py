@@ -67,6 +67,15 @@ class Board:
         self._posted.pop(experiment, None)
         self.wake(experiment)
 
+    def clear(self) -> None:
+        """Take everything down; who waits goes on to."""
+        self._posted.clear()
+
+    @property
+    def awaited(self) -> tuple[str, ...]:
+        """The experiments whose end somebody waits for."""
+        return tuple(self._waiters)
+
     def wake(self, experiment: str) -> None:
         """Wake everybody who waits for the end of an experiment."""
         for event in self._waiters.pop(experiment, ()):

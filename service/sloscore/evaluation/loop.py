@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 
 import orjson
 import structlog
@@ -23,7 +23,7 @@ from sloscore.evaluation.plan import Plan, plan_of
 from sloscore.evaluation.settle import FINAL_STATE, Settled, settle
 from sloscore.evaluation.tick import INTERNAL, Live, batches, broken, evaluate, report_outage
 from sloscore.experiments.counted import CountedWindow, documents_of
-from sloscore.experiments.model import Experiment, State
+from sloscore.experiments.model import LIVE, Experiment, State
 from sloscore.experiments.phases import spans_of
 from sloscore.experiments.recorded import kept_samples
 from sloscore.experiments.store import ExperimentStore
@@ -65,11 +65,24 @@ class Evaluator:
         self._broken: set[str] = set()
         self._changed = asyncio.Event()
         self._resumed: frozenset[str] = frozenset()
+        # Of several services that share the store: this one's number, and who shows the others.
+        self.holder: int | None = None
+        self.on_evaluated: Callable[[Sequence[str]], Awaitable[None]] | None = None
 
     @property
     def plans(self) -> tuple[Plan, ...]:
         """The plans of the running experiments, in the order in which they were taken up."""
         return tuple(live.plan for live in self._running.values())
+
+    @property
+    def interval(self) -> float:
+        """Seconds between two evaluations."""
+        return self._settings.interval
+
+    @property
+    def shown_since(self) -> float:
+        """Unix seconds; what ended before is not shown any more."""
+        return self._clock() - self._settings.retention
 
     @property
     def resuming(self) -> int:
@@ -83,23 +96,47 @@ class Evaluator:
 
     async def resume(self) -> None:
         """Take up the live experiments of the store, and show the recently ended ones again."""
-        now = self._clock()
-        for experiment in await self._store.final_since(now - self._settings.retention):
+        ended = await self._store.final_since(self.shown_since)
+        self.take_up([*ended, *await self._store.live()])
+        self._resumed = frozenset(self._running)
+
+    def take_up(self, experiments: Iterable[Experiment]) -> None:
+        """Watch live experiments, which are evaluated at once, and show ended ones."""
+        for experiment in experiments:
+            if experiment.holder != self.holder:
+                continue
             if experiment.report is not None:
                 self._show_again(experiment, experiment.report)
-        for experiment in await self._store.live():
-            try:
-                self.watch(experiment)
-            except (SloscoreError, ValueError) as error:
-                self._telemetry.evaluation_errors.labels("spec").inc()
-                _log.error(
-                    "experiment not resumed",
-                    experiment=experiment.id,
-                    task=experiment.task,
-                    error=str(error),
-                )
+            elif experiment.state in LIVE:
+                self._watch_stored(experiment)
+        self._changed.set()
 
-        self._resumed = frozenset(self._running)
+    def follow(self, experiment: Experiment) -> None:
+        """Go by what other services made of an experiment that was this one's."""
+        if experiment.holder != self.holder or experiment.state is State.ABORTED:
+            self.abandon(experiment.id)
+        elif experiment.state in LIVE:
+            self._watch_stored(experiment)
+        elif experiment.id in self._running:
+            self._forget(experiment.id)
+
+    def drop_all(self) -> None:
+        """Follow and show nothing any more: others hold what was this service's."""
+        for key in (*self._running, *self._ended):
+            self._forget(key)
+        self._board.clear()
+
+    def _watch_stored(self, experiment: Experiment) -> None:
+        try:
+            self.watch(experiment)
+        except (SloscoreError, ValueError) as error:
+            self._telemetry.evaluation_errors.labels("spec").inc()
+            _log.error(
+                "experiment not resumed",
+                experiment=experiment.id,
+                task=experiment.task,
+                error=str(error),
+            )
 
     async def run(self) -> None:
         """Evaluate at every interval until cancelled."""
@@ -114,7 +151,13 @@ class Evaluator:
             await self._stop()
 
     def watch(self, experiment: Experiment) -> None:
-        """Follow an experiment in the state that the store has it in; idempotent."""
+        """Follow an experiment in the state that the store has it in; idempotent.
+
+        One that another service holds is left to that.
+        """
+        is_older = experiment.state is State.RUNNING and experiment.id in self._ended
+        if is_older or experiment.holder != self.holder:
+            return
         if experiment.state is State.RUNNING:
             live = self._running.get(experiment.id)
             if live is None:
@@ -197,6 +240,8 @@ class Evaluator:
         finally:
             for live in batch:
                 live.busy = False
+        if self.on_evaluated is not None:
+            await self.on_evaluated([live.target.key for live in batch])
 
     async def _find_baselines(self, batch: Sequence[Live]) -> None:
         for live in batch:
@@ -286,14 +331,14 @@ class Evaluator:
                     report = report.model_copy(update={"comparison": comparison})
                 document = orjson.loads(report.model_dump_json())
                 stored = await self._store.finalize(
-                    experiment.id, state, document, report.score, now, counts
+                    experiment.id, state, document, report.score, now, counts, experiment.holder
                 )
                 break
             except Exception as error:  # noqa: BLE001  a full disk must not lose the score
                 self._telemetry.evaluation_errors.labels("store").inc()
                 _log.error("score not stored yet", error=str(error))
                 await asyncio.sleep(_RETRY_SECONDS)
-        if stored.report is None:
+        if stored.report is None or stored.holder != experiment.holder:
             self._board.remove(experiment.id)
             return
         final = Report.model_validate(stored.report)

@@ -58,7 +58,8 @@ class Experiment:
     that bound the window where the service took them itself, as documents under ``start`` and
     ``end``, and those that bound its ``phases`` under that name. ``phases`` are in order of time, and
     all but the last have ended. Once final, ``updated_at`` is the time at which it became so, and
-    ``penalty`` and ``requests`` are those of the report.
+    ``penalty`` and ``requests`` are those of the report. ``holder`` is the number of the service that
+    evaluates it, None where only one can.
     """
 
     id: str
@@ -80,6 +81,7 @@ class Experiment:
     penalty: float | None = None
     requests: float | None = None
     phases: tuple[Phase, ...] = ()
+    holder: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

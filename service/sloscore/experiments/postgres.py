@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 DIALECT: Final = "postgresql"
 _CONNECT_SECONDS: Final = 5
 _STATEMENT_SECONDS: Final = 30
+# A process that is paused within a transaction keeps its locks for so long.
+_IDLE_MILLISECONDS: Final = "2000"
 _LIKE: Final = "postgresql://sloscore@db.example.org:5432/sloscore"
 _OPTIONS: Final = frozenset({"host", "ssl"})
 
@@ -60,7 +62,10 @@ def create_postgres_engine(
                 ssl=_tls(url),
                 timeout=_CONNECT_SECONDS,
                 command_timeout=_STATEMENT_SECONDS,
-                server_settings={"application_name": "sloscore"},
+                server_settings={
+                    "application_name": "sloscore",
+                    "idle_in_transaction_session_timeout": _IDLE_MILLISECONDS,
+                },
             )
         except (asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
             # As all else that keeps a connection from being made.

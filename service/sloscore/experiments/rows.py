@@ -38,19 +38,23 @@ def unknown(experiment_id: str) -> ExperimentNotFoundError:
     )
 
 
-async def move_row(
+async def move_row(  # noqa: PLR0913, PLR0917  a change is made of these
     connection: AsyncConnection,
     experiment_id: str,
     target: State,
     now: float,
     changes: Mapping[str, object],
+    holder: int | None = None,
 ) -> bool:
-    """Whether the experiment was in a state that ``target`` may follow, and so is there now."""
-    moved = await connection.execute(
-        experiments.update()
-        .where(experiments.c.id == experiment_id, experiments.c.state.in_(sources_of(target)))
-        .values(state=target, updated_at=now, **changes)
-    )
+    """Whether the experiment was in a state that ``target`` may follow, and so is there now.
+
+    With a ``holder`` it moves only while that one holds it.
+    """
+    this = [experiments.c.id == experiment_id, experiments.c.state.in_(sources_of(target))]
+    if holder is not None:
+        this.append(experiments.c.holder == holder)
+    change = experiments.update().where(*this).values(state=target, updated_at=now, **changes)
+    moved = await connection.execute(change)
     return moved.rowcount == 1
 
 

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import orjson
 from sqlalchemy import (
+    BigInteger,
     BindParameter,
     Column,
     Connection,
@@ -102,6 +103,23 @@ schema_version = Table(
     _metadata,
     Column("version", Integer, nullable=False),
     Column("migrated_at", Double, nullable=False),
+    # How many services have joined those that share the database.
+    Column("replicas", BigInteger, nullable=False),
+)
+
+replicas = Table(
+    "replicas",
+    _metadata,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("expires", Double, nullable=False),
+)
+
+live_reports = Table(
+    "live_reports",
+    _metadata,
+    Column("experiment", Text, primary_key=True),
+    Column("report", Text, nullable=False),
+    Column("counts", _JsonText),
 )
 
 experiments = Table(
@@ -127,6 +145,7 @@ experiments = Table(
     Column("penalty", Double),
     Column("requests", Double),
     Column("phases", _PhasesText),
+    Column("holder", BigInteger),
 )
 
 FIELDS: Final = tuple(field.name for field in fields(Experiment))
@@ -211,6 +230,24 @@ MIGRATIONS: Final[tuple[tuple[str | Callable[[Connection], None], ...], ...]] = 
         """,
     ),
     ("ALTER TABLE experiments ADD COLUMN phases TEXT",),
+    # Services that share a PostgreSQL: which of them evaluates what, and what it shows.
+    (
+        "ALTER TABLE experiments ADD COLUMN holder BIGINT",
+        f"ALTER TABLE {VERSION_TABLE} ADD COLUMN replicas BIGINT NOT NULL DEFAULT 0",
+        """
+        CREATE TABLE replicas (
+            number BIGINT NOT NULL PRIMARY KEY,
+            expires DOUBLE PRECISION NOT NULL
+        )
+        """,
+        """
+        CREATE TABLE live_reports (
+            experiment TEXT NOT NULL PRIMARY KEY,
+            report TEXT NOT NULL,
+            counts TEXT
+        )
+        """,
+    ),
 )
 
 

@@ -11,6 +11,7 @@ from sloscore.errors import ConflictError, LimitError
 from sloscore.experiments.database import Database
 from sloscore.experiments.first import read_first
 from sloscore.experiments.kept import read_counts
+from sloscore.experiments.leases import Leases
 from sloscore.experiments.listing import (
     Listed,
     Selection,
@@ -90,6 +91,11 @@ class ExperimentStore:
             await database.close()
             raise
         return cls(database)
+
+    @property
+    def leases(self) -> Leases:
+        """Those of the services that share the store, which has to be a PostgreSQL."""
+        return Leases(self._database)
 
     async def close(self) -> None:
         """Close every connection; the store cannot be used afterwards."""
@@ -245,10 +251,12 @@ class ExperimentStore:
         score: float | None,
         now: float,
         counts: Mapping[str, object] | None = None,
+        holder: int | None = None,
     ) -> Experiment:
         """Make a live experiment scored, failed or no_data; the first one to do so wins.
 
-        ``counts`` holds the documents of what was counted in its window.
+        ``counts`` holds the documents of what was counted in its window. A ``holder`` that holds it
+        no more changes nothing: the experiment is returned as it is.
 
         An experiment that is final already (aborted ones too) is returned as it is. Raises
         ValueError for another state and for a NaN score.
@@ -262,7 +270,7 @@ class ExperimentStore:
         async with self._database.writing() as connection:
             final = {"report": report, "score": score, "counts": counts}
             changes = {**final, **figures_of(report)}
-            await move_row(connection, experiment_id, state, now, changes)
+            await move_row(connection, experiment_id, state, now, changes, holder)
             return await get_row(connection, experiment_id)
 
     async def live(self) -> _Experiments:

@@ -9,6 +9,7 @@ from aiohttp import web
 from sloscore.api.body import refuse_unknown
 from sloscore.api.context import CONTEXT, Context
 from sloscore.api.counts import counted_of, why_none
+from sloscore.api.elsewhere import reports_elsewhere
 from sloscore.api.page.details import (
     phases_of,
     registration_of,
@@ -39,7 +40,8 @@ async def show(request: web.Request) -> web.Response:
     refuse_unknown(request, frozenset())
     context = request.app[CONTEXT]
     experiment = await context.store.get(request.match_info["id"])
-    report = document_of(context, experiment) or {}
+    elsewhere = await reports_elsewhere(context, [experiment])
+    report = document_of(context, experiment, elsewhere.get(experiment.id)) or {}
     rank = await context.store.rank(experiment)
     counted = await _counted(context, experiment)
     auth = context.settings.auth

@@ -7,6 +7,7 @@ import structlog
 from aiohttp import web
 
 from sloscore.api.context import CONTEXT, Context
+from sloscore.api.elsewhere import reports_elsewhere
 from sloscore.api.experiments import current_report
 from sloscore.api.page.layout import show_page
 from sloscore.api.page.query import PAGE_SIZE, Query, read_query, states
@@ -14,6 +15,7 @@ from sloscore.api.page.rows import Row, row_of
 from sloscore.errors import SloscoreError
 from sloscore.experiments.listing import Listed, Order
 from sloscore.experiments.model import Experiment, State
+from sloscore.wire import Report
 
 _log = structlog.get_logger()
 _COLUMNS: Final = (
@@ -36,6 +38,7 @@ async def show(request: web.Request) -> web.Response:
     query = read_query(request)
     context = request.app[CONTEXT]
     listed, query = await _read(context, query)
+    elsewhere = await reports_elsewhere(context, listed.experiments)
     tasks = list(await context.store.tasks())[:MAX_TASKS]
     if query.task is not None and query.task not in tasks:
         tasks.append(query.task)
@@ -43,7 +46,7 @@ async def show(request: web.Request) -> web.Response:
         request,
         "experiments.html",
         query=query,
-        rows=[_row(context, one, listed) for one in listed.experiments],
+        rows=[_row(context, one, listed, elsewhere.get(one.id)) for one in listed.experiments],
         columns=_COLUMNS,
         counts=[(state, listed.states[state]) for state in State if state in listed.states],
         total=listed.total,
@@ -54,12 +57,14 @@ async def show(request: web.Request) -> web.Response:
     )
 
 
-def document_of(context: Context, experiment: Experiment) -> Mapping[str, Any] | None:
+def document_of(
+    context: Context, experiment: Experiment, elsewhere: Report | None = None
+) -> Mapping[str, Any] | None:
     """The newest report of an experiment as a document; None where there is none."""
     if experiment.report is not None:
         return experiment.report
     try:
-        return current_report(context, experiment).model_dump(mode="json")
+        return current_report(context, experiment, elsewhere).model_dump(mode="json")
     except (SloscoreError, ValueError) as error:
         # Another release registered it; the others are shown all the same.
         _log.warning("report not shown", experiment=experiment.id, error=str(error))
@@ -82,7 +87,7 @@ async def _read(context: Context, query: Query) -> tuple[Listed, Query]:
         query = query.at(last)
 
 
-def _row(context: Context, experiment: Experiment, listed: Listed) -> Row:
+def _row(context: Context, experiment: Experiment, listed: Listed, elsewhere: Report | None) -> Row:
     is_aborted = experiment.state is State.ABORTED
-    report = None if is_aborted else document_of(context, experiment)
+    report = None if is_aborted else document_of(context, experiment, elsewhere)
     return row_of(experiment, report, listed.ranks.get(experiment.id))

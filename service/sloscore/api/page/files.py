@@ -10,6 +10,7 @@ import structlog
 from aiohttp import web
 
 from sloscore.api.context import CONTEXT, Context
+from sloscore.api.elsewhere import reports_elsewhere
 from sloscore.api.experiments import document_of as experiment_document
 from sloscore.api.page.experiments import document_of
 from sloscore.api.page.query import read_query
@@ -65,8 +66,10 @@ async def _reports(
     context: Context, selection: Selection
 ) -> AsyncIterator[tuple[Experiment, Report]]:
     async for some in context.store.all_of(selection):
+        elsewhere = await reports_elsewhere(context, some)
         for experiment in some:
-            yield experiment, document_of(context, experiment) or {}
+            found = document_of(context, experiment, elsewhere.get(experiment.id))
+            yield experiment, found or {}
 
 
 def _cells(experiment: Experiment, report: Report, slis: Iterable[str]) -> Iterable[str]:
