@@ -17,13 +17,13 @@ from sloscore.experiments import sqlite
 from sloscore.experiments.model import Experiment, State, new_experiment
 from sloscore.experiments.store import ExperimentStore
 
+pytest_plugins = ["tests.integration.store_fixtures"]
+
 # Registers and scores experiments for ever, several at a time, and prints each after it returned.
 CHILD = """
 import asyncio, sys
 from sloscore.experiments.model import State, new_experiment
 from sloscore.experiments.store import ExperimentStore
-
-pytest_plugins = ["tests.integration.store_fixtures"]
 
 async def tune(store, prefix):
     number = 0
