@@ -167,6 +167,7 @@ TARGETS = {
     "a port out of range": "http://127.0.0.1:65536/metrics",
     "a port that is no number": "http://127.0.0.1:http/metrics",
     "half an address": "http://[::1/metrics",
+    "lines": "http://127.0.0.1:8000/\r\nX-Other: header",
     "nothing": "",
     "too much": "http://127.0.0.1/" + "x" * 2048,
     "no text": 8000,

@@ -90,7 +90,8 @@ def _check_target(url: str) -> str:
         raise ValueError(f"is no URL: {error}") from None
     if user is not None:
         raise ValueError("must not hold credentials, which end up in logs and in the store")
-    if parts.scheme not in {"http", "https"} or not host or not url.isascii():
+    is_plain = url.isascii() and url.isprintable()
+    if parts.scheme not in {"http", "https"} or not host or not is_plain:
         raise ValueError(f'{url!a} is no URL like "http://10.0.0.5:8000/metrics"')
     return url
 
