@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from tests.integration.raw_requests import answer_to
 from tests.integration.service import (
     EXPERIMENTS,
     NOWHERE,
@@ -209,6 +210,16 @@ async def test_a_body_that_cannot_be_read_says_why(
     api: Api, path: str, raw: bytes, headers: Json, status: int, words: list[str]
 ) -> None:
     check_problem(await api.request("POST", path, raw=raw, headers=headers), status, *words)
+
+
+async def test_a_broken_body_that_nobody_reads_is_no_failure_of_the_service(
+    api: Api, caplog: pytest.LogCaptureFixture
+) -> None:
+    raw = b"POST /nothing HTTP/1.1\r\nHost: localhost\r\nContent-Encoding: gzip\r\n"
+    status, _, _ = await answer_to(api.url, raw + b"Content-Length: 7\r\n\r\nno gzip")
+
+    assert status == 404
+    assert caplog.messages == []
 
 
 async def test_a_compressed_body_is_read(api: Api) -> None:

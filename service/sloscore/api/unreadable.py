@@ -58,3 +58,11 @@ class Protocol(web.RequestHandler):
         answer = problem(status, detail, headers=self._headers)
         answer.force_close()
         return answer
+
+    def log_exception(self, *args: object, **kw: object) -> None:
+        """See aiohttp, which takes the rest of a body that no handler has read for its own failure."""
+        error = kw.get("exc_info")
+        if isinstance(error, web.RequestPayloadError):
+            _log.debug("body cannot be read", error=type(error.__cause__ or error).__name__)
+        else:
+            super().log_exception(*args, **kw)
