@@ -55,6 +55,10 @@ class ExperimentNotFoundError(SloscoreError):
     """No experiment of this id is registered."""
 
 
+class MisdirectedError(SloscoreError):
+    """The experiment belongs to another service."""
+
+
 class ConflictError(SloscoreError):
     """The request contradicts what is already recorded."""
 

@@ -20,6 +20,7 @@ from sloscore.allowed_targets import AllowedTargets, allowed_targets, pattern_of
 from sloscore.logs import LogFormat, LogLevel
 from sloscore.settings_access import AuthSettings, ServerTlsSettings
 from sloscore.settings_base import SettingsModel
+from sloscore.sharding import Shard
 
 _DURATION_UNITS = {
     "y": 31_536_000.0,
@@ -241,7 +242,7 @@ class ListenSettings(SettingsModel):
 
     ``external_url`` is where people reach it, through a proxy for instance: alerts link there.
     ``drain`` is for how many seconds it goes on answering after it was told to stop.
-    With ``tls`` it speaks https.
+    With ``tls`` it speaks https. With a ``shard`` such as ``0/3`` it takes the experiments of that part only.
     """
 
     host: str = "127.0.0.1"
@@ -249,6 +250,19 @@ class ListenSettings(SettingsModel):
     external_url: PlainUrl | None = None
     drain: Annotated[float, BeforeValidator(parse_duration), Field(ge=0, le=3600)] = 0.0
     tls: ServerTlsSettings | None = None
+    shard: str | None = None
+
+    @field_validator("shard")
+    @classmethod
+    def _is_shard(cls, text: str | None) -> str | None:
+        if text is not None:
+            Shard.parse(text)
+        return text
+
+    @property
+    def part(self) -> Shard | None:
+        """The part of all experiments that it takes, None for all of them."""
+        return None if self.shard is None else Shard.parse(self.shard)
 
     @property
     def is_loopback(self) -> bool:
@@ -360,6 +374,15 @@ class Settings(SettingsFile):
                 f"listen.host is {self.listen.host}, which other machines can reach, and no token "
                 "protects it: set auth.tokens or auth.token_file (or SLOSCORE_TOKEN), bind "
                 "127.0.0.1, or let everybody write by --insecure (auth.allow_anonymous_writes)"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _is_shared_in_one_way(self) -> Self:
+        if self.listen.shard is not None and self.store.url is not None:
+            raise ValueError(
+                "listen.shard and store.url exclude each other: services that share a database "
+                "divide the experiments among themselves"
             )
         return self
 

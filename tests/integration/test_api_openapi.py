@@ -31,6 +31,7 @@ from sloscore.api.app import make_app
 from sloscore.api.auth import Access
 from sloscore.api.openapi import openapi_document
 from sloscore.settings import Settings
+from sloscore.sharding import shard_of
 from sloscore.simulate.prometheus import PrometheusProcess
 
 if TYPE_CHECKING:
@@ -230,6 +231,15 @@ async def break_store(read: Reader, path: Path) -> None:
         other.execute("ALTER TABLE lost RENAME TO experiments")
 
 
+async def ask_another_shard(read: Reader, name: str) -> None:
+    """Everything about one experiment, of a service that it does not belong to."""
+    await read.post(EXPERIMENTS, {"id": name, "task": task_of(selector={"a": "b"})})
+    for path in ("", "/score", "/counts"):
+        await read.get(f"{EXPERIMENTS}/{name}{path}")
+    for path in ("/finish", "/abort", "/phases", "/phases/end"):
+        await read.post(f"{EXPERIMENTS}/{name}{path}")
+
+
 @pytest.mark.prometheus
 async def test_every_documented_answer_is_given_and_fits_its_schema(
     deployments: Deployments, prometheus: PrometheusProcess, tmp_path: Path
@@ -273,6 +283,9 @@ async def test_every_documented_answer_is_given_and_fits_its_schema(
     async with serving(sleepy, lambda: time.time() + ahead) as stalled_service:
         ahead = 86400.0
         await Reader(stalled_service, read.seen).get("/-/healthy")
+    other = {"shard": f"{1 - shard_of('one', 2)}/2", "port": 0}
+    async with serving(settings(tmp_path, listen=other)) as misdirected:
+        await ask_another_shard(Reader(misdirected, read.seen), "one")
     async with serving(settings(tmp_path)) as away:
         await Reader(away, read.seen).get("/-/ready")
         await Reader(away, read.seen).post(SCORE, PAST)

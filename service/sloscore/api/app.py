@@ -20,6 +20,7 @@ from sloscore.api.auth import Access, require_role
 from sloscore.api.browsers import refuse_other_sites
 from sloscore.api.context import CONTEXT, Context
 from sloscore.api.headers import harden
+from sloscore.api.own_shard import require_own
 from sloscore.api.page.routes import ROUTES
 from sloscore.api.problems import problems
 from sloscore.api.request_log import log_requests, name_request
@@ -33,12 +34,14 @@ _RESCORE = "/api/v1/rescore"
 def make_app(context: Context, access: Access) -> web.Application:
     """The application over a running service, for those whom ``access`` lets in."""
     changes_nothing = frozenset({_SCORE, _CHECK, _CURVES, _RULES, _RESCORE})
+    shard = context.settings.listen.part
     app = web.Application(
         middlewares=[
             log_requests(changes_nothing),
             problems,
             refuse_other_sites(context, changes_nothing, access),
             require_role(access, changes_nothing),
+            *([] if shard is None else [require_own(shard)]),
         ],
         client_max_size=context.settings.limits.max_body_bytes,
     )

@@ -18,6 +18,7 @@ FIXED: Final = {
     "listen.port",
     "listen.tls",
     "listen.drain",
+    "listen.shard",
     "store.path",
     "store.url",
     "store.password",

@@ -83,6 +83,8 @@ async def register(request: web.Request) -> web.Response:
     structlog.contextvars.bind_contextvars(
         experiment=registration.id, task=registration.task.task_name
     )
+    if (shard := context.settings.listen.part) is not None:
+        shard.require(registration.id)
     plan = plan_registration(registration)
     if plan.target.url and (refusal := context.settings.scrape.why_not(plan.target.url)):
         raise field_error(f"target: {refusal}")

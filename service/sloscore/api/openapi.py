@@ -63,7 +63,7 @@ _OPERATIONS = (
     _Operation(
         "post", _EXPERIMENTS, "registerExperiment", "Register an experiment as its load starts",
         ExperimentDocument, Registration, statuses=(200, 201),
-        problems=(400, 401, 403, 409, 413, 415, 422, 429, 503), protected=True,
+        problems=(400, 401, 403, 409, 413, 415, 421, 422, 429, 503), protected=True,
     ),
     _Operation(
         "get", _EXPERIMENTS, "listExperiments", "Experiments, newest first", ExperimentPage,
@@ -77,29 +77,29 @@ _OPERATIONS = (
     ),
     _Operation(
         "get", _EXPERIMENTS + "/{id}", "showExperiment", "One experiment", ExperimentDocument,
-        parameters=(_ID,), problems=(404, 422, 503),
+        parameters=(_ID,), problems=(404, 421, 422, 503),
     ),
     _Operation(
         "post", _EXPERIMENTS + "/{id}/finish", "finishExperiment", "Say that the load has ended",
         ExperimentDocument, Finish, body_required=False, parameters=(_ID,),
-        problems=(400, 401, 403, 404, 409, 413, 415, 422, 503), protected=True,
+        problems=(400, 401, 403, 404, 409, 413, 415, 421, 422, 503), protected=True,
     ),
     _Operation(
         "post", _EXPERIMENTS + "/{id}/abort", "abortExperiment", "Call an experiment off",
         ExperimentDocument, Abort, body_required=False, parameters=(_ID,),
-        problems=(400, 401, 403, 404, 409, 413, 415, 422, 503), protected=True,
+        problems=(400, 401, 403, 404, 409, 413, 415, 421, 422, 503), protected=True,
     ),
     _Operation(
         "post", _EXPERIMENTS + "/{id}/phases", "startPhase",
         "Say that a phase of the load begins, which ends the one before",
         ExperimentDocument, PhaseStart, parameters=(_ID,),
-        problems=(400, 401, 403, 404, 409, 413, 415, 422, 429, 503), protected=True,
+        problems=(400, 401, 403, 404, 409, 413, 415, 421, 422, 429, 503), protected=True,
     ),
     _Operation(
         "post", _EXPERIMENTS + "/{id}/phases/end", "endPhase",
         "Say that a phase of the load has ended", ExperimentDocument, PhaseEnd,
         body_required=False, parameters=(_ID,),
-        problems=(400, 401, 403, 404, 409, 413, 415, 422, 503), protected=True,
+        problems=(400, 401, 403, 404, 409, 413, 415, 421, 422, 503), protected=True,
     ),
     _Operation(
         "get", _EXPERIMENTS + "/{id}/score", "scoreExperiment",
@@ -107,12 +107,12 @@ _OPERATIONS = (
         parameters=(
             _ID, _query("wait", "Seconds to wait for the end", type="number", minimum=0, default=0)
         ),
-        problems=(404, 422, 429, 503),
+        problems=(404, 421, 422, 429, 503),
     ),
     _Operation(
         "get", _EXPERIMENTS + "/{id}/counts", "countExperiment",
         "What was counted in the window so far, or in all of it", Counts,
-        parameters=(_ID,), problems=(404, 422, 503),
+        parameters=(_ID,), problems=(404, 421, 422, 503),
     ),
     _Operation(
         "post", "/api/v1/score", "score", "Score numbers, or a past window of a deployment",

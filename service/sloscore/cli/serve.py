@@ -46,6 +46,12 @@ import click
     help="SQLite file of the experiments, or URL of a PostgreSQL. [default: sloscore.db]",
 )
 @click.option(
+    "--shard",
+    envvar="SLOSCORE_SHARD",
+    metavar="I/N",
+    help="Take only part I, from 0, of N parts of all experiments. [default: all of them]",
+)
+@click.option(
     "--interval", envvar="SLOSCORE_INTERVAL", help="Time between evaluations. [default: 5s]"
 )
 @click.option(
@@ -73,6 +79,7 @@ def serve(  # noqa: PLR0913  an option each
     prometheus: str | None,
     no_prometheus: bool,
     store: str | None,
+    shard: str | None,
     interval: str | None,
     insecure: bool,
     log_level: str | None,
@@ -96,6 +103,7 @@ def serve(  # noqa: PLR0913  an option each
         ("listen", "host"): host,
         ("listen", "port"): port,
         ("listen", "external_url"): external_url,
+        ("listen", "shard"): shard,
         ("prometheus", "url"): prometheus,
         ("prometheus", "enabled"): False if no_prometheus else None,
         ("store", "url" if store and "://" in store else "path"): store,
