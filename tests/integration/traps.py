@@ -34,6 +34,13 @@ JOBS = {
     "successive-hidden": 1,
     "swapped": 1,
     "rounded": 1,
+    "steady": 2,
+    "restarted": 1,
+    "fell": 1,
+    "other-series": 1,
+    "other-bounds": 1,
+    "paused": 1,
+    "untold": 1,
 }
 # What a second job scrapes as well.
 TWICE = ("twice", "anonymous")

@@ -1,11 +1,13 @@
 """A window from the raw samples that the source keeps."""
 
+import asyncio
+from collections.abc import Mapping
 from typing import TypeVar
 
 from sloscore.core.samples import Target
 from sloscore.errors import SourceError
 from sloscore.experiments.window import WindowAccumulator
-from sloscore.sources.base import MetricSource
+from sloscore.sources.base import MetricSource, SteadySource
 
 Window = TypeVar("Window", bound=WindowAccumulator)
 
@@ -48,8 +50,36 @@ async def catch_up(
     window.feed(await source.samples(target, after, until))
 
 
+async def resumed(
+    source: MetricSource, starts: Mapping[Target, float], until: float
+) -> dict[str, WindowAccumulator]:
+    """Windows by their targets' keys of which few samples tell all up to ``until`` (Unix seconds).
+
+    Each is the same that ``open_window`` and ``catch_up`` give, which those want that are left out.
+    """
+    if not starts or not isinstance(source, SteadySource):
+        return {}
+    opened = await asyncio.gather(
+        *(open_window(source, target, start) for target, start in starts.items()),
+        return_exceptions=True,
+    )
+    windows: dict[Target, WindowAccumulator] = {}
+    seen: dict[Target, float] = {}
+    for target, window in zip(starts, opened, strict=True):
+        if isinstance(window, WindowAccumulator) and (last := window.last_sample_time()):
+            windows[target], seen[target] = window, last
+    steady = await source.steady(seen, until)
+    found = {}
+    for target, window in windows.items():
+        samples = steady[target.key]
+        if samples is not None and window.continues_in(samples):
+            window.feed(samples)
+            found[target.key] = window
+    return found
+
+
 async def replay(
-    source: MetricSource, target: Target, start: float, end: float, until: float
+    source: MetricSource, target: Target, start: float, end: float | None, until: float
 ) -> WindowAccumulator:
     """A past window as it would have been counted live; raises SourceError."""
     window = await open_window(source, target, start, end)

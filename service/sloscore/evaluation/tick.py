@@ -13,7 +13,7 @@ from sloscore.evaluation.live_phases import LivePhases
 from sloscore.evaluation.phased import report_unseen, with_phases
 from sloscore.evaluation.plan import Plan
 from sloscore.evaluation.recognise import with_server_soon
-from sloscore.evaluation.replay import FRESH_SECONDS, catch_up, open_window
+from sloscore.evaluation.replay import FRESH_SECONDS, catch_up, open_window, resumed
 from sloscore.evaluation.report import report_window
 from sloscore.evaluation.stop import EarlyStop
 from sloscore.experiments.counted import CountedWindow
@@ -99,6 +99,7 @@ async def evaluate(
     """
     warming = [live for live in batch if now < live.start]
     due = [live for live in batch if now >= live.start and live.is_due(now)]
+    await _resume(source, due, now)
     prepared = await asyncio.gather(*(_prepare(source, live, now) for live in due))
     found: dict[str, Report | SourceError] = {
         live.target.key: error
@@ -147,6 +148,21 @@ def broken(error: Exception) -> SourceError:
     )
     failure.__cause__ = error
     return failure
+
+
+async def _resume(source: MetricSource, due: Sequence[Live], now: float) -> None:
+    """Open the windows that are older than a snapshot can tell, as far as that is done at once."""
+    old = [
+        live
+        for live in due
+        if live.window is None and not live.plan.is_open and now - live.start > FRESH_SECONDS
+    ]
+    try:
+        windows = await resumed(source, {live.target: live.start for live in old}, now)
+    except Exception:  # noqa: BLE001  each is opened by itself then, and tells what breaks
+        return
+    for live in old:
+        live.window = windows.get(live.target.key)
 
 
 async def _prepare(source: MetricSource, live: Live, now: float) -> SourceError | None:

@@ -114,6 +114,19 @@ class InstanceWindow:
             self.last = sample
         self._down_since = None
 
+    def is_continued_by(self, sample: InstanceSample) -> bool:
+        """Whether a sample is of the process of the last one; if it has values, of the same series."""
+        last = self.last
+        if last is None or last.process_start is None or sample.process_start is None:
+            return False
+        if not is_same_start(last.process_start, sample.process_start):
+            return False
+        if not (sample.histograms or sample.counters):
+            return True
+        known = {child: histogram.bounds for child, histogram in last.histograms.items()}
+        shown = {child: histogram.bounds for child, histogram in sample.histograms.items()}
+        return known == shown and last.counters.keys() == sample.counters.keys()
+
     def _begin(self, sample: InstanceSample) -> None:
         self.baseline_time = max(sample.time, self.since)
         self._forget()

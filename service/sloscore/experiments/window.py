@@ -89,6 +89,14 @@ class WindowAccumulator:
         newest = [instance.times[-1] for instance in self._instances.values() if instance.times]
         return min(newest, default=None)
 
+    def continues_in(self, samples: Iterable[InstanceSample]) -> bool:
+        """Whether all samples are of processes whose values are known, with the same bounds."""
+        return all(
+            (instance := self._instances.get(sample.instance)) is not None
+            and instance.is_continued_by(sample)
+            for sample in samples
+        )
+
     @property
     def knows_instances(self) -> bool:
         """Whether anything was fed."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from sloscore.core.samples import InstanceSample, Target
 from sloscore.errors import SourceError
@@ -59,6 +59,21 @@ class MetricSource(Protocol):
 
     async def close(self) -> None:
         """Give back connections."""
+        ...
+
+
+@runtime_checkable
+class SteadySource(Protocol):
+    """A metric source that tells windows apart of which not all samples are needed."""
+
+    async def steady(
+        self, after: Mapping[Target, float], until: float
+    ) -> Mapping[str, Snapshot | None]:
+        """Samples between each target's time and ``until`` (Unix seconds), by the targets' keys.
+
+        As ``MetricSource.samples``, but that of each instance only the last sample has values. None
+        where those before may tell more than it does, or where the source does not answer.
+        """
         ...
 
 

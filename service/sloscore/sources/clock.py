@@ -54,6 +54,16 @@ class PunctualSource:
         await self._agree()
         return await self._source.samples(target, after, until)
 
+    async def steady(
+        self, starts: Mapping[Target, float], until: float
+    ) -> Mapping[str, Snapshot | None]:
+        """See SteadySource."""
+        try:
+            await self._agree()
+        except SourceDownError:
+            return dict.fromkeys(target.key for target in starts)
+        return await self._source.steady(starts, until)
+
     async def names(self, target: Target, at: float, seconds: float) -> frozenset[str]:
         """See MetricSource."""
         await self._agree()

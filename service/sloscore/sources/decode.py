@@ -94,7 +94,7 @@ def decode_snapshot(
     error of its own selector.
     """
     decoder = SnapshotDecoder(chunk)
-    with _well_formed():
+    with well_formed():
         for row in result_of(body, "vector"):
             decoder.file(row)
     return decoder.answer(known)
@@ -108,7 +108,7 @@ def decode_clocks(body: bytes, chunk: Chunk) -> Mapping[Labels, int]:
     """
     selectors = {tuple(v for _, v in selector): selector for selector in chunk.selectors}
     times: dict[Labels, set[int]] = {selector: set() for selector in chunk.selectors}
-    with _well_formed():
+    with well_formed():
         for row in result_of(body, "vector"):
             labels = row["metric"]
             selector = selectors.get(tuple(labels.get(label, "") for label in chunk.label_names))
@@ -123,7 +123,7 @@ def decode_samples(answer: SamplesAnswer, target: Target, after: float, until: f
     Raises SourceError where any of the answer cannot be read.
     """
     decoder = _RangeDecoder(target, after, until)
-    with _well_formed():
+    with well_formed():
         for row in result_of(answer.body, "matrix"):
             decoder.file(row)
         if answer.hidden_body is not None:
@@ -137,19 +137,19 @@ def decode_samples(answer: SamplesAnswer, target: Target, after: float, until: f
 
 def decode_instances(body: bytes) -> frozenset[Instance]:
     """The pairs of job and instance in the rows of a vector; raises SourceError."""
-    with _well_formed():
+    with well_formed():
         return frozenset(instance_of(row["metric"]) for row in result_of(body, "vector"))
 
 
 def decode_names(body: bytes) -> frozenset[str]:
     """The metric names in the rows of a vector; raises SourceError."""
-    with _well_formed():
+    with well_formed():
         return frozenset(row["metric"]["__name__"] for row in result_of(body, "vector"))
 
 
 def decode_time(body: bytes) -> float:
     """The only value of a vector, as Unix seconds; raises SourceError."""
-    with _well_formed():
+    with well_formed():
         (row,) = result_of(body, "vector")
         return milliseconds(row["value"][1]) / 1000
 
@@ -329,7 +329,8 @@ def instance_of(labels: Mapping[str, str]) -> Instance:
 
 
 @contextmanager
-def _well_formed() -> Iterator[None]:
+def well_formed() -> Iterator[None]:
+    """Raises SourceError for what goes wrong with the rows of an answer inside of it."""
     try:
         yield
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:

@@ -1,6 +1,7 @@
 """The metric source over Prometheus' HTTP API."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
@@ -23,6 +24,7 @@ from sloscore.sources.decode import (
 )
 from sloscore.sources.scrapes import Instance
 from sloscore.sources.seen import Seen
+from sloscore.sources.steady import decode_marks, steady_samples
 from sloscore.sources.transport import Transport
 
 T = TypeVar("T")
@@ -45,6 +47,7 @@ class PrometheusSource:
         self._settings = settings
         self._on_query = on_query
         self._transport = Transport(settings)
+        self._decoding = asyncio.Lock()
         self._slots = asyncio.Semaphore(settings.max_concurrency)
         self._hidden: dict[Labels, frozenset[Instance]] = {}
         self._columns = ColumnReader()
@@ -92,6 +95,19 @@ class PrometheusSource:
             found.append(await self._samples_in_parts(target, start, end, hidden))
             start = end
         return [sample for part in found for sample in part]
+
+    async def steady(
+        self, starts: Mapping[Target, float], until: float
+    ) -> Mapping[str, Snapshot | None]:
+        """See SteadySource."""
+        found: dict[str, Snapshot | None] = dict.fromkeys(target.key for target in starts)
+        usable = [target for target in starts if promql.unusable(target) is None]
+        # What began at about the same time, as a query looks back for all alike.
+        usable.sort(key=starts.__getitem__)
+        for chunk in self._chunks(usable):
+            with contextlib.suppress(SourceError):
+                found |= await self._steady_in(chunk, starts, until)
+        return found
 
     async def names(self, target: Target, at: float, seconds: float) -> frozenset[str]:
         """See MetricSource."""
@@ -144,6 +160,27 @@ class PrometheusSource:
             )
         except SourceError as error:
             return error
+
+    async def _steady_in(
+        self, chunk: promql.Chunk, starts: Mapping[Target, float], until: float
+    ) -> Mapping[str, Snapshot | None]:
+        seconds = until - min(starts[target] for target in chunk.targets) + _RANGE_MARGIN
+        marks = await self._query(
+            "samples",
+            promql.marks_query(chunk, seconds),
+            until,
+            lambda body: decode_marks(body, chunk),
+        )
+        unsteady = await self._query(
+            "samples", promql.unsteady_query(chunk, seconds), until, decode_instances
+        )
+        snapshots = await self._snapshot_of(chunk, until)
+        found: dict[str, Snapshot | None] = {}
+        for target in chunk.targets:
+            snapshot, own = snapshots[target.selector], marks[target.selector]
+            if not isinstance(snapshot, SourceError):
+                found[target.key] = steady_samples(snapshot, own, unsteady, starts[target])
+        return found
 
     async def _snapshot_of(
         self, chunk: promql.Chunk, at: float
@@ -214,7 +251,9 @@ class PrometheusSource:
             try:
                 body = await self._transport.query(query, at)
                 if len(body) > _THREAD_ABOVE_BYTES:
-                    decoded = await asyncio.to_thread(decode, body)
+                    # Several threads would hand the interpreter on to each other, not to the loop.
+                    async with self._decoding:
+                        decoded = await asyncio.to_thread(decode, body)
                 else:
                     decoded = decode(body)
             except SourceError as error:

@@ -124,6 +124,25 @@ def hidden_instances_query(target: Target, seconds: float) -> str:
     )
 
 
+def marks_query(chunk: Chunk, seconds: float) -> str:
+    """A range selector for ``up`` and the process start of a chunk's targets."""
+    return _ranged([matcher("__name__", [UP, PROCESS_START]), *_selector(chunk)], seconds)
+
+
+def unsteady_query(chunk: Chunk, seconds: float) -> str:
+    """The instances (by job, instance) of which a counter fell or a series ended meanwhile."""
+    selector = _selector(chunk)
+    parts = []
+    for name in _counting_names(chunk.families):
+        series = _ranged([matcher("__name__", [name]), *selector], seconds)
+        parts.append(f"resets({series}) > 0")
+    for name in _clock_names(chunk.families):
+        named = [matcher("__name__", [name]), *selector]
+        ended = f"last_over_time({_ranged(named, seconds)}) unless {_braces(named)}"
+        parts.append(ended)
+    return " or ".join(f"group by (job, instance) ({part})" for part in parts)
+
+
 def names_query(target: Target, seconds: float) -> str:
     """The names of all series of a target's selector over the last ``seconds``."""
     return f"group by (__name__) (last_over_time({_ranged(_equalities(target), seconds)}))"
@@ -155,6 +174,14 @@ def _clock_names(families: Sequence[Family]) -> list[str]:
         suffix = "_count" if family.kind is FamilyKind.HISTOGRAM else ""
         for name in family.names:
             names += [name + suffix, *_bare_names(family, name)]
+    return list(dict.fromkeys(names))
+
+
+def _counting_names(families: Sequence[Family]) -> list[str]:
+    names = []
+    for family in families:
+        suffix = "_bucket" if family.kind is FamilyKind.HISTOGRAM else ""
+        names += [name + suffix for name in family.names]
     return list(dict.fromkeys(names))
 
 

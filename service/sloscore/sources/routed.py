@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from sloscore.core.samples import InstanceSample, Target
 from sloscore.errors import SourceError
 from sloscore.settings import ScrapeSettings
-from sloscore.sources.base import MetricSource, Snapshot
+from sloscore.sources.base import MetricSource, Snapshot, SteadySource
 from sloscore.sources.scrape import ScrapeSource
 
 _NO_PROMETHEUS = (
@@ -74,6 +74,18 @@ class RoutedSource:
             return await self._scrape.samples(target, after, until)
         async with self._in_use() as prometheus:
             return await prometheus.samples(target, after, until)
+
+    async def steady(
+        self, starts: Mapping[Target, float], until: float
+    ) -> Mapping[str, Snapshot | None]:
+        """See SteadySource; what is scraped here is at hand anyway."""
+        found: dict[str, Snapshot | None] = dict.fromkeys(target.key for target in starts)
+        asked = {target: start for target, start in starts.items() if not target.url}
+        if asked and self._prometheus is not None:
+            async with self._in_use() as prometheus:
+                if isinstance(prometheus, SteadySource):
+                    found |= await prometheus.steady(asked, until)
+        return found
 
     async def names(self, target: Target, at: float, seconds: float) -> frozenset[str]:
         """See MetricSource."""
