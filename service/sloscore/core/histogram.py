@@ -208,6 +208,8 @@ def _shared(left: Histogram, right: Histogram) -> Iterator[tuple[float, float, f
             yield bound, one, other
 
 
+# Several quantiles are asked of each histogram, one after the other.
+@lru_cache(maxsize=64)
 def _monotonic(cumulative: tuple[float, ...]) -> list[float]:
     counts: list[float] = []
     for count in cumulative:
