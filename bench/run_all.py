@@ -24,6 +24,8 @@ WRITTEN_TO = {
     "certainty": DOCS / "certainty.md",
     "compat": DOCS / "compat.md",
     "early_stop": DOCS / "stopping.md",
+    "leak": DOCS / "load.md",
+    "load": DOCS / "load.md",
     "optimisers": DOCS / "optimisers.md",
     "page": DOCS / "page.md",
 }

@@ -39,6 +39,7 @@ class PrometheusProcess:
         rule_files: Sequence[Path | str] = (),
         alertmanagers: Sequence[str] = (),
         features: Sequence[str] = (),
+        flags: Sequence[str] = (),
         scrape_settings: Mapping[str, Mapping[str, object]] | None = None,
     ) -> None:
         self._binary = str(binary)
@@ -47,6 +48,7 @@ class PrometheusProcess:
         self._rule_files = [str(Path(path).resolve()) for path in rule_files]
         self._alertmanagers = list(alertmanagers)
         self._features = list(features)
+        self._flags = list(flags)
         self._scrape_settings = dict(scrape_settings or {})
         self._jobs: dict[str, list[str]] = {}
         self._process: ChildProcess | None = None
@@ -143,6 +145,7 @@ class PrometheusProcess:
             f"--config.file={self._place / 'prometheus.yml'}",
             f"--storage.tsdb.path={self._place / 'data'}",
             f"--web.listen-address={_HOST}:{self._port}",
+            *self._flags,
         ]
         if self._features:
             command.append(f"--enable-feature={','.join(self._features)}")
