@@ -157,6 +157,16 @@ async def test_a_client_that_stops_in_the_middle_of_its_body_does_not_hold_up_th
         writer.close()
 
 
+async def test_a_service_does_not_start_on_a_store_that_has_a_second_name(tmp_path: Path) -> None:
+    async with started(tmp_path):
+        other = tmp_path / "other.db"
+        other.hardlink_to(tmp_path / "sloscore.db")
+        async with running("serve", "--port", "0", "--store", str(other)) as process:
+            second = await process.end()
+    assert (second.code, second.out) == (1, "")
+    assert "is a file with 2 names (hard links)" in second.err
+
+
 async def test_a_second_service_on_a_store_does_not_start_until_the_first_is_gone(
     tmp_path: Path,
 ) -> None:

@@ -13,7 +13,7 @@ from sloscore.errors import StoreError
 def held(store: Path) -> Iterator[None]:
     """Hold the store of this path for this process alone; the kernel lets go where it is killed.
 
-    Raises StoreError where another process holds it. The lock is on a file beside the store, which
+    Raises StoreError where another process holds it, or can by another name of the file. The lock is on a file beside the store, which
     stays there: who removes it lets two processes each lock a file of its own.
     """
     # Two links to one store are one store.
@@ -29,9 +29,19 @@ def held(store: Path) -> Iterator[None]:
         ) from error
     try:
         _lock(file, store)
+        _refuse_other_names(path, store)
         yield
     finally:
         os.close(file)
+
+
+def _refuse_other_names(path: Path, store: Path) -> None:
+    # SQLite's log and this lock go by the name: two services would each have their own of them.
+    if path.is_file() and (number := path.stat().st_nlink) > 1:
+        raise StoreError(
+            f"the database {store} is a file with {number} names (hard links), and its log belongs "
+            "to one of them: remove the others; sloscore db backup makes a copy"
+        )
 
 
 def _lock(file: int, store: Path) -> None:
