@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from hypothesis import given
@@ -72,6 +73,38 @@ async def test_what_the_source_shows_no_more_has_no_older_numbers_until_it_is_ba
     assert (gone.status, gone.score, gone.base_score) == (Status.RUNNING, None, None)
     assert "shows nothing any more" in str(gone.reason)
     assert requests(back) == 5
+
+
+class SameAgain(MemorySource):
+    """Gives the very same snapshot until another scrape is in it, as a Prometheus source does."""
+
+    given: Snapshot = ()
+
+    async def snapshot(
+        self, targets: Sequence[Target], at: float
+    ) -> Mapping[str, Snapshot | SourceError]:
+        answer = await super().snapshot(targets, at)
+        for key, found in answer.items():
+            if isinstance(found, SourceError):
+                return answer
+            if found != self.given:
+                self.given = found
+            answer = {**answer, key: self.given}
+        return answer
+
+
+async def test_a_snapshot_is_reported_once_and_again_after_an_outage() -> None:
+    source = SameAgain({"one": [sample(995, 1), sample(1005, 4), sample(1009, 6)]})
+    live = Live.of(plan(), START)
+
+    reported = []
+    for now in (1006.0, 1007.0, 1008.0, 1008.5, 1010.0):
+        source.broken = {"one"} if now == 1008.0 else set()
+        reported.append((await evaluate(source, [live], now)).get("one"))
+
+    first, second, outage, back, newer = reported
+    assert (second, outage) == (None, AWAY)
+    assert [requests(one) for one in (first, back, newer) if one] == [3, 3, 5]
 
 
 async def test_samples_that_cannot_be_scored_cost_the_others_nothing() -> None:

@@ -236,7 +236,7 @@ class Evaluator:
             with self._telemetry.evaluation_duration.time():
                 found = await self._found(batch, now)
             for live in batch:
-                self._take(live, found[live.target.key], now)
+                self._take(live, found.get(live.target.key), now)
         finally:
             for live in batch:
                 live.busy = False
@@ -261,10 +261,14 @@ class Evaluator:
         except Exception as error:  # noqa: BLE001  each is asked for alone from now on
             return {live.target.key: broken(error) for live in batch}
 
-    def _take(self, live: Live, found: Report | SourceError, now: float) -> None:
+    def _take(self, live: Live, found: Report | SourceError | None, now: float) -> None:
         key = live.target.key
+        if found is None:
+            live.alone = False
+            return
         if isinstance(found, SourceError):
             # A source that is down fails for all alike; anything else may be one target's fault.
+            live.taken = None
             is_down = isinstance(found, SourceDownError) or found.kind in {"unreachable", "auth"}
             live.alone = not is_down
             self._telemetry.evaluation_errors.labels(found.kind).inc()

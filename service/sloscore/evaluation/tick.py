@@ -29,21 +29,13 @@ _NONE_LEFT = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """A report of a window, and what it was made of."""
-
-    snapshot: Snapshot
-    baseline: Found | None
-    report: Report
-
-
 @dataclass(slots=True)
 class Live:
     """A running experiment as the evaluation knows it; ``start`` of its window is Unix seconds.
 
     ``alone`` keeps it out of shared queries after one that it was part of failed. ``baseline`` is
-    what it is compared with, if it wants that. ``taken`` is its last report from a snapshot.
+    what it is compared with, if it wants that. ``taken`` is what its last report was
+    made of, if nothing else has been reported since.
     """
 
     plan: Plan
@@ -54,7 +46,7 @@ class Live:
     alone: bool = False
     stop: EarlyStop | None = None
     baseline: Found | None = None
-    taken: Taken | None = None
+    taken: tuple[Snapshot, Found | None] | None = None
 
     @classmethod
     def of(cls, plan: Plan, load_start: float) -> "Live":
@@ -94,7 +86,7 @@ async def evaluate(
 ) -> dict[str, Report | SourceError]:
     """New reports of a batch at ``now`` (Unix seconds), by experiment id.
 
-    A failure is the value of those experiments that it hit. Batches that share a ``turn`` make
+    An experiment of which no scrape came since its last report has no new one. A failure is the value of those experiments that it hit. Batches that share a ``turn`` make
     their reports one batch after the other.
     """
     warming = [live for live in batch if now < live.start]
@@ -112,9 +104,9 @@ async def evaluate(
     async with turn or contextlib.nullcontext():
         for live in ready:
             snapshot = snapshots[live.target.key]
-            if (again := _again(live, snapshot, now)) is not None:
-                found[live.target.key] = again
+            if _is_reported(live, snapshot):
                 continue
+            live.taken = None
             if isinstance(snapshot, SourceError):
                 found[live.target.key] = snapshot
             elif not snapshot and live.window is not None and live.window.knows_instances:
@@ -185,17 +177,15 @@ async def _open(source: MetricSource, live: Live, now: float) -> WindowAccumulat
     return window
 
 
-def _again(live: Live, snapshot: Snapshot | SourceError, now: float) -> Report | None:
-    """The last report once more, where the source gave the very same snapshot again.
+def _is_reported(live: Live, snapshot: Snapshot | SourceError) -> bool:
+    """Whether the last report was made of the very same snapshot.
 
     Not where there are phases: one can begin and end between two scrapes.
     """
-    taken = live.taken
-    if taken is None or live.phases.spans or taken.baseline is not live.baseline:
-        return None
-    if taken.snapshot is not snapshot:
-        return None
-    return taken.report.model_copy(update={"evaluated_at": now})
+    if live.taken is None or live.phases.spans:
+        return False
+    reported, baseline = live.taken
+    return reported is snapshot and baseline is live.baseline
 
 
 def _take(
@@ -220,5 +210,5 @@ def _take(
         return SourceError(f"the samples cannot be scored: {error}", kind="decode")
     except Exception as error:  # noqa: BLE001  as in _prepare
         return broken(error)
-    live.taken = Taken(snapshot, live.baseline, report)
+    live.taken = snapshot, live.baseline
     return report
