@@ -1,6 +1,6 @@
 """Gauges of the last reports, for Prometheus to scrape."""
 
-import math
+import functools
 from collections.abc import Iterable, Mapping
 
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
@@ -14,6 +14,7 @@ from sloscore.evaluation.board import Board
 from sloscore.evaluation.budget import budget_of_tally
 from sloscore.evaluation.figures import ChangeFigures, Figures, SliFigures
 from sloscore.experiments.model import State, TaskTally
+from sloscore.gauges import Gauges, labels_text
 from sloscore.settings import Settings
 
 _SLI_VALUES = (
@@ -32,9 +33,10 @@ _SLI_FLAGS = (
 )
 _CERTAIN = "1 where the verdict is the same wherever the true value lies, else 0."
 _CHANGE = "Difference to the baseline as a share of it."
+_CHANGE_LOWER = "Lowest change that is possible."
+_CHANGE_UPPER = "Highest change that is possible."
 _CHANGE_VERDICT = "1 where better than the baseline, -1 where worse, 0 where that cannot be told."
 _OUTCOMES = {Outcome.BETTER: 1, Outcome.WORSE: -1, Outcome.CANNOT_TELL: 0}
-_STATE_LABELS = (names.LABEL_TASK, "state")
 _BY_STATE = "Experiments in the store, by task and state."
 _BUDGET = "Experiments of the task that may break a hard SLO."
 _SPENT = "Share of the violation budget that is used up; 1 is all of it."
@@ -43,50 +45,42 @@ _EXPERIMENT_NUMBERS = (
     (names.EXPERIMENT_PENALTY_MULTIPLIER, "penalty_multiplier", "1 + the penalty."),
     (names.EXPERIMENT_SCORE, "score", "Score with its penalty; infinite on a hard fail."),
 )
+_HARD_FAIL = "1 where a hard SLO is violated, else 0."
+_NO_DATA = "1 where the score is not known, else 0."
+_LIVE = "1 while the experiment runs or settles, 0 once it has ended."
+_START = "Unix time at which the window starts: the load's start plus the warm-up."
+_REQUESTS = "Requests that finished in the window."
+_INFO = "Always 1; the labels describe the experiment."
 
 
-class ReportCollector(Collector):
-    """Exposes the board: one series a gauge for each experiment and SLI.
+def add_reports(gauges: Gauges, board: Board) -> None:
+    """Add the board: one series a gauge for each experiment and SLI.
 
     What is not known is not exposed: ``_no_data`` says so, never a zero.
     """
-
-    def __init__(self, board: Board) -> None:
-        self._board = board
-
-    def collect(self) -> Iterable[Metric]:
-        """Build all families from the reports of this moment."""
-        families: dict[str, GaugeMetricFamily] = {}
-        for posted in self._board:
-            figures = posted.figures
-            _add_experiment(families, figures, ended=posted.ended_at is not None)
-            for sli in figures.slis:
-                _add_sli(families, figures, sli)
-            for change in figures.changes:
-                _add_change(families, figures, change)
-        return families.values()
+    for posted in board:
+        report = posted.figures
+        own = {names.LABEL_TASK: report.task or "", names.LABEL_EXPERIMENT: report.experiment or ""}
+        _add_experiment(gauges, own, report, ended=posted.ended_at is not None)
+        for sli in report.slis:
+            _add_sli(gauges, labels_text({**own, names.LABEL_SLI: sli.sli}), sli)
+        for change in report.changes:
+            _add_change(gauges, labels_text({**own, names.LABEL_SLI: change.sli}), change)
 
 
-class TaskCollector(Collector):
-    """Exposes tallies of tasks: their experiments by state, and what is spent of their budgets."""
+def add_tallies(gauges: Gauges, tallies: Mapping[str, TaskTally]) -> None:
+    """Add the tallies of tasks: their experiments by state, and what is spent of their budgets.
 
-    def __init__(self, tallies: Mapping[str, TaskTally]) -> None:
-        self._tallies = tallies
-
-    def collect(self) -> Iterable[Metric]:
-        """Build the families; a task without a budget has no series of one."""
-        families: dict[str, GaugeMetricFamily] = {}
-        for task, tally in self._tallies.items():
-            for state in State:
-                labels, count = (task, str(state)), tally.states.get(state, 0)
-                _add(families, names.TASK_EXPERIMENTS, _BY_STATE, _STATE_LABELS, labels, count)
-            if (budget := budget_of_tally(tally)) is not None:
-                for name, text, value in (
-                    (names.TASK_BUDGET, _BUDGET, budget.allowed),
-                    (names.TASK_BUDGET_SPENT, _SPENT, budget.spent),
-                ):
-                    _add(families, name, text, (names.LABEL_TASK,), (task,), value)
-        return families.values()
+    A task without a budget has no series of one.
+    """
+    for task, tally in tallies.items():
+        for state in State:
+            labels = labels_text({names.LABEL_TASK: task, "state": state})
+            gauges.add(names.TASK_EXPERIMENTS, _BY_STATE, labels, tally.states.get(state, 0))
+        if (budget := budget_of_tally(tally)) is not None:
+            labels = labels_text({names.LABEL_TASK: task})
+            gauges.add(names.TASK_BUDGET, _BUDGET, labels, budget.allowed)
+            gauges.add(names.TASK_BUDGET_SPENT, _SPENT, labels, budget.spent)
 
 
 class SettingsCollector(Collector):
@@ -112,11 +106,6 @@ class SettingsCollector(Collector):
             yield family
 
 
-def tasks_on(board: Board) -> set[str]:
-    """Tasks with an experiment on the board: one that is live, or that ended lately."""
-    return {posted.figures.task for posted in board if posted.figures.task is not None}
-
-
 class StoreCollector(Collector):
     """Exposes whether the store works, and its experiments by state, None where it was not read."""
 
@@ -140,103 +129,60 @@ class StoreCollector(Collector):
             yield family
 
 
+def tasks_on(board: Board) -> set[str]:
+    """Tasks with an experiment on the board: one that is live, or that ended lately."""
+    return {posted.figures.task for posted in board if posted.figures.task is not None}
+
+
 def _add_experiment(
-    families: dict[str, GaugeMetricFamily], report: Figures, *, ended: bool
+    gauges: Gauges, own: Mapping[str, str], report: Figures, *, ended: bool
 ) -> None:
-    labels = (report.task or "", report.experiment or "")
+    labels = labels_text(own)
     for name, field, text in _EXPERIMENT_NUMBERS:
-        _add(families, name, text, names.EXPERIMENT_LABELS, labels, getattr(report, field))
-    _add(
-        families,
-        names.EXPERIMENT_HARD_FAIL,
-        "1 where a hard SLO is violated, else 0.",
-        names.EXPERIMENT_LABELS,
-        labels,
-        report.slo_violation,
-    )
-    _add(
-        families,
-        names.EXPERIMENT_NO_DATA,
-        "1 where the score is not known, else 0.",
-        names.EXPERIMENT_LABELS,
-        labels,
-        report.score is None,
-    )
-    _add(
-        families,
-        names.EXPERIMENT_LIVE,
-        "1 while the experiment runs or settles, 0 once it has ended.",
-        names.EXPERIMENT_LABELS,
-        labels,
-        not ended,
-    )
-    if report.start is not None:
-        _add(
-            families,
-            names.EXPERIMENT_START,
-            "Unix time at which the window starts: the load's start plus the warm-up.",
-            names.EXPERIMENT_LABELS,
-            labels,
-            report.start,
-        )
+        gauges.add(name, text, labels, getattr(report, field))
+    for name, text, flag in (
+        (names.EXPERIMENT_HARD_FAIL, _HARD_FAIL, report.slo_violation),
+        (names.EXPERIMENT_NO_DATA, _NO_DATA, report.score is None),
+        (names.EXPERIMENT_LIVE, _LIVE, not ended),
+    ):
+        gauges.add(name, text, labels, flag)
+    gauges.add(names.EXPERIMENT_START, _START, labels, report.start)
     # Where no instance was seen, nobody knows how many requests there were.
-    if report.requests is not None and report.instances:
-        _add(
-            families,
-            names.EXPERIMENT_REQUESTS,
-            "Requests that finished in the window.",
-            names.EXPERIMENT_LABELS,
-            labels,
-            report.requests,
-        )
-    _add(
-        families,
-        names.EXPERIMENT_INFO,
-        "Always 1; the labels describe the experiment.",
-        (*names.EXPERIMENT_LABELS, "objective", "status", "ended"),
-        (*labels, report.objective, report.status, str(ended).lower()),
-        1,
+    if report.instances:
+        gauges.add(names.EXPERIMENT_REQUESTS, _REQUESTS, labels, report.requests)
+    described = labels_text(
+        {
+            **own,
+            "objective": report.objective,
+            "status": report.status,
+            "ended": str(ended).lower(),
+        }
     )
+    gauges.add(names.EXPERIMENT_INFO, _INFO, described, 1)
 
 
-def _add_sli(families: dict[str, GaugeMetricFamily], report: Figures, sli: SliFigures) -> None:
-    labels = (report.task or "", report.experiment or "", sli.sli)
-    unit = names.UNIT_NAMES[signal_of(sli.sli).unit]
-    for template, field, text in _SLI_VALUES:
-        name = template.format(unit=unit)
-        _add(families, name, text, names.SLI_LABELS, labels, getattr(sli, field))
-    for name, field, text in _SLI_NUMBERS:
-        _add(families, name, text, names.SLI_LABELS, labels, getattr(sli, field))
+def _add_sli(gauges: Gauges, labels: str, sli: SliFigures) -> None:
+    for name, field, text in _numbers_of(sli.sli):
+        gauges.add(name, text, labels, getattr(sli, field))
     for name, verdict, text in _SLI_FLAGS:
-        _add(families, name, text, names.SLI_LABELS, labels, sli.verdict is verdict)
-    _add(families, names.SLI_CERTAIN, _CERTAIN, names.SLI_LABELS, labels, sli.certain)
+        gauges.add(name, text, labels, sli.verdict is verdict)
+    gauges.add(names.SLI_CERTAIN, _CERTAIN, labels, sli.certain)
 
 
-def _add_change(
-    families: dict[str, GaugeMetricFamily], report: Figures, change: ChangeFigures
-) -> None:
-    labels = (report.task or "", report.experiment or "", change.sli)
+@functools.lru_cache(maxsize=256)
+def _numbers_of(sli: str) -> tuple[tuple[str, str, str], ...]:
+    """The gauges of an SLI's numbers: name, field of its report, and help text."""
+    unit = names.UNIT_NAMES[signal_of(sli).unit]
+    values = ((name.format(unit=unit), field, text) for name, field, text in _SLI_VALUES)
+    return (*values, *_SLI_NUMBERS)
+
+
+def _add_change(gauges: Gauges, labels: str, change: ChangeFigures) -> None:
     lower, upper = change.change_ratio_interval or (None, None)
     for name, text, value in (
         (names.SLI_CHANGE, _CHANGE, change.change_ratio),
-        (names.SLI_CHANGE_LOWER, "Lowest change that is possible.", lower),
-        (names.SLI_CHANGE_UPPER, "Highest change that is possible.", upper),
+        (names.SLI_CHANGE_LOWER, _CHANGE_LOWER, lower),
+        (names.SLI_CHANGE_UPPER, _CHANGE_UPPER, upper),
         (names.SLI_CHANGE_VERDICT, _CHANGE_VERDICT, _OUTCOMES[change.verdict]),
     ):
-        _add(families, name, text, names.SLI_LABELS, labels, value)
-
-
-def _add(  # noqa: PLR0913, PLR0917  a sample is made of these
-    families: dict[str, GaugeMetricFamily],
-    name: str,
-    text: str,
-    label_names: tuple[str, ...],
-    labels: tuple[str, ...],
-    value: float | None,
-) -> None:
-    if value is None or math.isnan(value):
-        return
-    family = families.get(name)
-    if family is None:
-        family = families[name] = GaugeMetricFamily(name, text, labels=label_names)
-    family.add_metric(labels, float(value))
+        gauges.add(name, text, labels, value)

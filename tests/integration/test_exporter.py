@@ -227,6 +227,21 @@ async def test_both_formats_hold_the_same_and_end_well(tmp_path: Path) -> None:
     assert of_experiments(modern) == of_experiments(plain) != {}
 
 
+@pytest.mark.parametrize(
+    ("taken", "sent"), [("gzip", "gzip"), ("deflate, gzip;q=0.5", "gzip"), ("identity", None)]
+)
+async def test_the_answer_is_compressed_for_those_who_take_it(
+    tmp_path: Path, taken: str, sent: str | None
+) -> None:
+    async with serving(settings(tmp_path, evaluation={"source_wait": "1ms"})) as api:
+        await api.register("one", task_of(), selector={"instance": "x"})
+        await api.finish("one")
+        report = await api.final("one")
+        answer = await api.request("GET", "/metrics", headers={"Accept-Encoding": taken})
+    assert answer.headers.get("Content-Encoding") == sent
+    assert of_experiments(samples(text_string_to_metric_families(answer.text))) == gauges_of(report)
+
+
 async def test_the_settings_that_alerts_need_are_exported(tmp_path: Path) -> None:
     address = "https://slo.example/sloscore"
     async with serving(settings(tmp_path, listen={"port": 0, "external_url": address})) as api:

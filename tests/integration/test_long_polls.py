@@ -39,6 +39,10 @@ async def test_all_that_wait_are_answered_and_one_more_is_refused(tmp_path: Path
         answers = await asyncio.gather(*polls)
         assert {answer.status for answer in answers} == {200}
         assert {answer.json["status"] for answer in answers} == {"NO_DATA"}
+    # From the store, by a service that has just started, it is the same to the byte.
+    async with serving(settings(tmp_path)) as api:
+        again = await api.get(f"{EXPERIMENTS}/one/score?wait=60")
+    assert {answer.text for answer in answers} == {again.text}
 
 
 async def test_those_that_hang_up_leave_nothing_behind(tmp_path: Path) -> None:

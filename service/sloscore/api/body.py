@@ -2,7 +2,6 @@
 
 import asyncio
 import math
-from collections.abc import Mapping
 from typing import TypeVar
 
 import orjson
@@ -77,11 +76,6 @@ def refuse_unknown(request: web.Request, known: frozenset[str]) -> None:
 def respond(document: BaseModel, status: int = 200) -> web.Response:
     """A document as JSON."""
     return respond_encoded(document.model_dump_json().encode(), status)
-
-
-def respond_stored(document: Mapping[str, object]) -> web.Response:
-    """A document that was made before, as JSON."""
-    return respond_encoded(orjson.dumps(document))
 
 
 def respond_encoded(document: bytes, status: int = 200) -> web.Response:

@@ -14,7 +14,6 @@ from sloscore.api.body import (
     refuse_unknown,
     respond,
     respond_encoded,
-    respond_stored,
 )
 from sloscore.api.context import CONTEXT, Context
 from sloscore.api.elsewhere import reports_elsewhere
@@ -185,34 +184,36 @@ async def score(request: web.Request) -> web.Response:
     context = request.app[CONTEXT]
     refuse_unknown(request, frozenset({"wait"}))
     wait = read_seconds(request, "wait", context.settings.limits.max_wait)
-    key = request.match_info["id"]
-    if wait and context.board.waiting >= context.settings.limits.max_waiting:
-        raise LimitError("too many requests wait for scores already; ask without wait")
-    # Most reads by far, which the store need not be asked for.
+    key, finals = request.match_info["id"], context.board.finals
+    # Nearly all reads are of what is running or has ended lately: the store need not be asked.
     if not wait and (newest := context.evaluator.running(key)) is not None:
         return respond_encoded(newest)
-    experiment = await (_at_end(context, key, wait) if wait else context.store.get(key))
+    if wait and finals.get(key) is None:
+        await _end_of(context, key, wait)
+    if (final := finals.get(key)) is not None:
+        return respond_encoded(final)
+    experiment = await context.store.get(key)
     posted = context.board.get(key)
     if experiment.report is None and posted is not None and posted.ended_at is not None:
         # It ended while the store was read.
         experiment = await context.store.get(key)
     if experiment.report is not None:
         # As it was stored: no later release changes a final score.
-        return respond_stored(experiment.report)
+        return respond_encoded(finals.keep(key, experiment.report))
     elsewhere = await reports_elsewhere(context, [experiment])
     return respond(current_report(context, experiment, elsewhere.get(key)))
 
 
-async def _at_end(context: Context, key: str, wait: float) -> Experiment:
-    """An experiment once it has ended, or as it is after so many seconds."""
+async def _end_of(context: Context, key: str, wait: float) -> None:
+    """Wait for the end of an experiment that is live, for so many seconds at most."""
+    if context.board.waiting >= context.settings.limits.max_waiting:
+        raise LimitError("too many requests wait for scores already; ask without wait")
     # Who waits before the state is read cannot miss the end.
     with context.board.waiter(key) as ended:
-        experiment = await context.store.get(key)
-        if experiment.state not in LIVE:
-            return experiment
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(ended.wait(), wait)
-    return await context.store.get(key)
+        if (await context.store.get(key)).state in LIVE:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await ended.wait()
 
 
 async def _require_baseline(context: Context, registration: Registration, plan: Plan) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from sloscore.evaluation.encoded import EncodedReports
 from sloscore.evaluation.figures import Figures, figures_of
 from sloscore.wire import Report
 
@@ -30,9 +31,13 @@ class Posted:
 
 
 class Board:
-    """Holds reports by experiment id; final ones leave after ``retention`` seconds."""
+    """Holds reports by experiment id; final ones leave after ``retention`` seconds.
+
+    ``finals`` holds final reports as they are sent.
+    """
 
     def __init__(self, retention: float, max_ended: int) -> None:
+        self.finals = EncodedReports()
         self._retention = retention
         self._max_ended = max_ended
         self._posted: dict[str, Posted] = {}

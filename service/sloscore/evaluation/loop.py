@@ -346,6 +346,8 @@ class Evaluator:
             self._board.remove(experiment.id)
             return
         final = Report.model_validate(stored.report)
+        # Those who wait are woken by the next line, and need not all ask the store.
+        self._board.finals.keep(experiment.id, stored.report)
         self._board.post_final(experiment.id, final, stored.updated_at)
         _log.info("experiment ended", state=stored.state)
 
