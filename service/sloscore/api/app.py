@@ -61,6 +61,8 @@ def make_app(context: Context, access: Access) -> web.Application:
             web.get("/-/healthy", health.healthy),
             web.get("/-/ready", health.ready),
             web.post("/-/reload", status.reload_settings),
+            # Asked for most: those that begin alike are tried in this order.
+            web.get(base + "/{id}/score", experiments.score),
             web.post(base, experiments.register),
             web.get(base, experiments.list_experiments),
             web.get(base + "/{id}", experiments.show),
@@ -68,7 +70,6 @@ def make_app(context: Context, access: Access) -> web.Application:
             web.post(base + "/{id}/abort", experiments.abort),
             web.post(base + "/{id}/phases", phases.start),
             web.post(base + "/{id}/phases/end", phases.end),
-            web.get(base + "/{id}/score", experiments.score),
             web.get(base + "/{id}/counts", counts.show_counts),
             web.post(_SCORE, scores.score_now),
             web.post(_CHECK, drafts.check),

@@ -14,6 +14,8 @@ from sloscore.api.problems import REQUEST_ID, Handler
 
 HEADER = "X-Request-ID"
 _log = structlog.get_logger()
+_LEVELS = logging.getLogger(__name__)
+_ID = web.RequestKey(REQUEST_ID, str)
 _SANE = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 # As nginx has it: the client went before there was an answer.
 _CLIENT_LEFT = 499
@@ -29,9 +31,10 @@ def log_requests(open_paths: frozenset[str]) -> Middleware:
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
         began = time.perf_counter()
         status = _CLIENT_LEFT
+        request[_ID] = _id_of(request)
         # The task of a connection goes on to its next request.
         structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(**{REQUEST_ID: _id_of(request)}, **_names(request))
+        structlog.contextvars.bind_contextvars(**{REQUEST_ID: request[_ID]}, **_names(request))
         try:
             response = await handler(request)
             status = response.status
@@ -42,23 +45,25 @@ def log_requests(open_paths: frozenset[str]) -> Middleware:
             return response
         finally:
             is_quiet = request.method in SAFE_METHODS or request.path in open_paths
-            _log.log(
-                _level(status, is_quiet=is_quiet, is_probe=_is_probe(request)),
-                "request",
-                method=request.method,
-                # As it was sent: what it stands for may hold a line's end.
-                path=request.rel_url.raw_path,
-                status=status,
-                seconds=round(time.perf_counter() - began, 6),
-            )
+            level = _level(status, is_quiet=is_quiet, is_probe=_is_probe(request))
+            # Most requests are reads, which nobody asks to see: no line is made up for them.
+            if _LEVELS.isEnabledFor(level):
+                _log.log(
+                    level,
+                    "request",
+                    method=request.method,
+                    # As it was sent: what it stands for may hold a line's end.
+                    path=request.rel_url.raw_path,
+                    status=status,
+                    seconds=round(time.perf_counter() - began, 6),
+                )
 
     return middleware
 
 
-async def name_request(_: web.Request, response: web.StreamResponse) -> None:
+async def name_request(request: web.Request, response: web.StreamResponse) -> None:
     """Tell the client the id of its request, as an answer begins."""
-    request_id = structlog.contextvars.get_contextvars().get(REQUEST_ID)
-    if request_id is not None:
+    if (request_id := request.get(_ID)) is not None:
         response.headers[HEADER] = request_id
 
 
