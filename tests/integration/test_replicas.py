@@ -57,10 +57,10 @@ CREATE TRIGGER outcome AFTER UPDATE OF report ON experiments
 
 @contextlib.asynccontextmanager
 async def two_services(
-    place: Path, postgres: Postgres, prometheus: PrometheusProcess
+    place: Path, url: str, prometheus: PrometheusProcess
 ) -> AsyncIterator[tuple[Api, Api]]:
-    """Two services on one database that is new, in this process."""
-    store = {"url": postgres.new_database(), "password": PASSWORD}
+    """Two services on one database, in this process."""
+    store = {"url": url, "password": PASSWORD}
     given = settings(place, prometheus.url, store=store)
     async with serving(given) as one, serving(given) as other:
         yield one, other
@@ -74,7 +74,7 @@ async def test_any_service_answers_for_what_another_one_evaluates(
     deployments: Deployments, prometheus: PrometheusProcess, postgres: Postgres, tmp_path: Path
 ) -> None:
     selector = {"instance": deployments.quick.address}
-    async with two_services(tmp_path, postgres, prometheus) as (one, other):
+    async with two_services(tmp_path, postgres.new_database(), prometheus) as (one, other):
         await one.register("chat-1", task_of(), selector=selector)
         assert (await other.register("chat-1", task_of(), selector=selector)).status == 200
         running = await other.score_until("chat-1", has_requests(5))
@@ -97,7 +97,7 @@ async def test_any_service_answers_for_what_another_one_evaluates(
 async def test_what_is_aborted_at_another_service_is_not_evaluated_any_more(
     deployments: Deployments, prometheus: PrometheusProcess, postgres: Postgres, tmp_path: Path
 ) -> None:
-    async with two_services(tmp_path, postgres, prometheus) as (one, other):
+    async with two_services(tmp_path, postgres.new_database(), prometheus) as (one, other):
         selector = {"instance": deployments.quick.address}
         await one.register("chat-1", task_of(), selector=selector)
         await one.score_until("chat-1", has_requests(1))
@@ -114,7 +114,7 @@ async def test_each_gauge_is_exported_by_one_service(
     deployments: Deployments, prometheus: PrometheusProcess, postgres: Postgres, tmp_path: Path
 ) -> None:
     selector = {"instance": deployments.quick.address}
-    async with two_services(tmp_path, postgres, prometheus) as apis:
+    async with two_services(tmp_path, postgres.new_database(), prometheus) as apis:
         for number, api in enumerate(apis):
             await api.register(f"chat-{number}", task_of(), selector=selector)
             await api.score_until(f"chat-{number}", has_requests(1))
@@ -152,6 +152,57 @@ async def test_a_service_that_stops_hands_its_experiments_on(
         final = await other.final("runs")
         log = requests_between(deployments.quick, final["window"])
         assert final["window"]["requests"] == len(log) >= 5
+
+
+async def test_services_whose_leases_are_gone_join_again_and_lose_nothing(
+    deployments: Deployments, prometheus: PrometheusProcess, postgres: Postgres, tmp_path: Path
+) -> None:
+    url = postgres.new_database()
+    database = url.rpartition("/")[2]
+    selector = {"instance": deployments.quick.address}
+    names = [f"chat-{number}" for number in range(6)]
+    async with two_services(tmp_path, url, prometheus) as apis:
+        for position, name in enumerate(names):
+            await apis[position % 2].register(name, task_of(), selector=selector)
+        for name in names:
+            await apis[0].score_until(name, has_requests(1))
+        waiting = [asyncio.create_task(api.final(name)) for api in apis for name in names]
+        # As after a pause, or a time without the database, that was longer than the leases.
+        before = postgres.psql("DELETE FROM replicas RETURNING number", database).splitlines()
+        orphans = "SELECT id FROM experiments WHERE holder NOT IN (SELECT number FROM replicas)"
+
+        async def rows(statement: str) -> list[str]:
+            return (await asyncio.to_thread(postgres.psql, statement, database)).splitlines()
+
+        joined = await until(
+            lambda: rows("SELECT number FROM replicas"), lambda numbers: len(numbers) == 2
+        )
+        await until(lambda: rows(orphans), lambda names: not names)
+        assert min(map(int, joined)) > max(map(int, before))
+        for name in names:
+            await apis[0].finish(name)
+        reports = await asyncio.gather(*waiting)
+        pages = [(await api.get("/metrics")).text for api in apis]
+    check_reports(reports, deployments)
+    shown = [series for page in pages for series in gauges(page, "sloscore_experiment_live")]
+    assert len(shown) == len(set(shown)) == len(names)
+
+
+async def test_a_database_that_breaks_all_connections_costs_no_score(
+    deployments: Deployments, prometheus: PrometheusProcess, postgres: Postgres, tmp_path: Path
+) -> None:
+    url = postgres.new_database()
+    database = url.rpartition("/")[2]
+    selector = {"instance": deployments.quick.address}
+    async with two_services(tmp_path, url, prometheus) as apis:
+        await apis[0].register("chat-1", task_of(), selector=selector)
+        await apis[1].score_until("chat-1", has_requests(1))
+        waiting = asyncio.create_task(apis[1].final("chat-1"))
+        await apis[1].finish("chat-1")
+        ending = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        others = "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        postgres.psql(f"{ending} {others}", database)
+        check_reports([await waiting], deployments)
 
 
 @pytest.mark.timeout(120 + MANY)
