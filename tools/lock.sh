@@ -7,4 +7,4 @@ trap 'rm -rf "$tools"' EXIT
 "$tools/bin/pip" install --quiet --disable-pip-version-check pip-tools
 CUSTOM_COMPILE_COMMAND="make lock" "$tools/bin/pip-compile" --quiet --upgrade --generate-hashes \
   --strip-extras --no-emit-options --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
-  --output-file requirements.lock pyproject.toml
+  --extra postgres --output-file requirements.lock pyproject.toml

@@ -209,7 +209,7 @@ def locked() -> dict[str, tuple[str, int]]:
 def test_the_lock_names_a_version_that_fits_with_hashes_for_all_that_the_package_needs() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     found = locked()
-    for text in project["dependencies"]:
+    for text in [*project["dependencies"], *project["optional-dependencies"]["postgres"]]:
         needed = Requirement(text)
         version, hashes = found[canonicalize_name(needed.name)]
         assert needed.specifier.contains(version), f"{text}: run make lock"
