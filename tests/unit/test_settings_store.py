@@ -59,6 +59,7 @@ def test_commands_for_files_name_those_for_a_postgresql(tmp_path: Path, command:
     path = tmp_path / "sloscore.yaml"
     path.write_text(f"store:\n  url: {URL}\n")
     more = [str(tmp_path / "copy.db")] if command == "backup" else []
-    ended = sloscore("db", command, "--config", str(path), *more)
-    assert ended.code == 1
-    assert "pg_dump" in ended.err
+    for store in (("--config", str(path)), ("--store", URL)):
+        ended = sloscore("db", command, *store, *more)
+        assert ended.code == 1
+        assert "pg_dump" in ended.err

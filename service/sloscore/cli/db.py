@@ -137,15 +137,14 @@ async def _upgrade(path: Path) -> None:
 def _path(store: Path | None, config: Path | None) -> Path:
     from sloscore.errors import StoreError
 
-    if store is not None:
-        return store
-    kept = read_settings(config).store
-    if kept.url is not None:
+    place = read_settings(config).store.place if store is None else store
+    # A path keeps one slash of a URL's two.
+    if isinstance(place, str) or str(place).startswith("postgresql:"):
         raise StoreError(
-            f"{config}: the store is a PostgreSQL database: copy it by pg_dump, and check it by "
-            "pg_amcheck; a service upgrades it when it starts"
+            "the store is a PostgreSQL database: copy it by pg_dump, and check it by pg_amcheck; a "
+            "service upgrades it when it starts"
         )
-    return kept.path
+    return place
 
 
 def _list(title: str, faults: list[str], otherwise: str) -> None:
