@@ -16,7 +16,6 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +23,10 @@ import aiohttp
 import orjson
 from document import publish
 from playwright.async_api import async_playwright
+from stored import ended, fill
 
 from sloscore.api.server import running_service
 from sloscore.evaluation.report import report_values
-from sloscore.evaluation.settle import FINAL_STATE
-from sloscore.experiments.database import Database
-from sloscore.experiments.model import new_experiment
-from sloscore.experiments.schema import experiments, figures_of
-from sloscore.experiments.store import ExperimentStore
 from sloscore.settings import Settings
 from sloscore.wire import ScoreRequest
 
@@ -60,25 +55,7 @@ def row(number: int, chance: random.Random) -> Mapping[str, Any]:
     report = report_values(ScoreRequest.model_validate(asked), 1.0)
     document = orjson.loads(report.model_dump_json())
     document["window"] = {"requests": chance.randrange(100, 1000), "instances": 1}
-    name, task = f"trial-{number:06}", f"chat-{number % 5}"
-    selector = {"instance": "10.0.0.5:8000"}
-    body = {"id": name, "task": {"task_name": task, "slo": SLO}, "selector": selector}
-    at = 1.7e9 + number
-    trial = new_experiment(name, task, body, "minimize_latency", "minimize", at, at)
-    final = {"state": FINAL_STATE[report.status], "score": report.score, "report": document}
-    return {**asdict(trial), **final, **figures_of(document)}
-
-
-async def fill(path: Path, number: int) -> None:
-    """A store with so many ended experiments."""
-    await (await ExperimentStore.open(path)).close()
-    chance = random.Random(1)  # noqa: S311  nothing to guess
-    database = await Database.open(path)
-    async with database.writing() as connection:
-        for start in range(0, number, 1000):
-            rows = [row(each, chance) for each in range(start, min(start + 1000, number))]
-            await connection.execute(experiments.insert(), rows)
-    await database.close()
+    return ended(f"trial-{number:06}", f"chat-{number % 5}", SLO, document, 1.7e9 + number)
 
 
 async def fetch(
@@ -109,7 +86,8 @@ async def served(number: int) -> AsyncIterator[str]:
     """A service with so many ended experiments."""
     with tempfile.TemporaryDirectory() as place:
         path = Path(place) / "sloscore.db"
-        await fill(path, number)
+        chance = random.Random(1)  # noqa: S311  nothing to guess
+        await fill(path, (row(each, chance) for each in range(number)))
         data = {"listen": {"port": 0}, "store": {"path": path}, "prometheus": {"enabled": False}}
         async with running_service(Settings.model_validate(data)) as url:
             yield url

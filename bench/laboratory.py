@@ -6,7 +6,7 @@ import re
 import resource
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,7 +87,9 @@ def serving(place: Path, *arguments: str) -> Iterator[tuple[ChildProcess, str]]:
 
 
 @contextmanager
-def laboratory(servers: int, scrape_seconds: float, processes: int = 2) -> Iterator[Laboratory]:
+def laboratory(
+    servers: int, scrape_seconds: float, processes: int = 2, options: Sequence[str] = ()
+) -> Iterator[Laboratory]:
     """A service, a Prometheus and so many servers; the instance of each is ``server-N``."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
@@ -104,7 +106,7 @@ def laboratory(servers: int, scrape_seconds: float, processes: int = 2) -> Itera
         targets = [f"{addresses[number % processes]}/{number}" for number in range(servers)]
         prometheus.set_targets({"servers": targets})
         stack.enter_context(prometheus)
-        service, url = stack.enter_context(serving(place, "--prometheus", prometheus.url))
+        service, url = stack.enter_context(serving(place, "--prometheus", prometheus.url, *options))
         pids = {
             "service": [service.pid],
             "Prometheus": [prometheus.pid],
