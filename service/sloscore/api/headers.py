@@ -3,7 +3,8 @@
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from aiohttp import web
+from aiohttp import hdrs, web
+from multidict import istr
 
 _HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
@@ -26,12 +27,13 @@ def headers_of(*, is_https: bool) -> dict[str, str]:
 
 def harden(*, is_https: bool) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
     """A signal of each answer that adds the headers which it does not have itself."""
-    headers = headers_of(is_https=is_https)
+    # Names that are lower case once and for all are found sooner.
+    headers = {istr(name): value for name, value in headers_of(is_https=is_https).items()}
 
     async def add(_: web.Request, response: web.StreamResponse) -> None:
         for name, value in headers.items():
             response.headers.setdefault(name, value)
         # The versions of what it is made of are nobody's business.
-        response.headers["Server"] = _SERVER
+        response.headers[hdrs.SERVER] = _SERVER
 
     return add

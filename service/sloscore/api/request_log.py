@@ -1,18 +1,19 @@
 """A line in the log for each request, and the id by which a client finds it."""
 
 import logging
+import os
 import re
 import time
-import uuid
 
 import structlog
 from aiohttp import web
 from aiohttp.typedefs import Middleware
+from multidict import istr
 
 from sloscore.api.auth import SAFE_METHODS
 from sloscore.api.problems import REQUEST_ID, Handler
 
-HEADER = "X-Request-ID"
+HEADER = istr("X-Request-ID")
 _log = structlog.get_logger()
 _LEVELS = logging.getLogger(__name__)
 _ID = web.RequestKey(REQUEST_ID, str)
@@ -32,8 +33,7 @@ def log_requests(open_paths: frozenset[str]) -> Middleware:
         began = time.perf_counter()
         status = _CLIENT_LEFT
         request[_ID] = _id_of(request)
-        # The task of a connection goes on to its next request.
-        structlog.contextvars.clear_contextvars()
+        # Each request has a task, and so a context, of its own.
         structlog.contextvars.bind_contextvars(**{REQUEST_ID: request[_ID]}, **_names(request))
         try:
             response = await handler(request)
@@ -69,7 +69,7 @@ async def name_request(request: web.Request, response: web.StreamResponse) -> No
 
 def _id_of(request: web.Request) -> str:
     given = request.headers.get(HEADER, "")
-    return given if _SANE.fullmatch(given) else uuid.uuid4().hex
+    return given if _SANE.fullmatch(given) else os.urandom(16).hex()
 
 
 def _names(request: web.Request) -> dict[str, str]:
