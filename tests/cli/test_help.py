@@ -1,6 +1,5 @@
 """What the commands say of themselves."""
 
-import importlib
 import re
 import shlex
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ import pytest
 from tests.cli.command import sloscore
 
 import sloscore as package
+from sloscore.cli.main import cli
 
 LISTED = re.compile(r"^  (\w+) {2,}\S", re.MULTILINE)
 COMMANDS = LISTED.findall(sloscore("--help").out.partition("Commands:\n")[2])
@@ -45,7 +45,7 @@ def examples(text: str) -> Iterator[list[str]]:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_example_is_one_that_the_command_takes(command: str) -> None:
-    known = getattr(importlib.import_module(f"sloscore.cli.{command}"), command)
+    known = cli.get_command(click.Context(cli), command)
     assert isinstance(known, click.Command)
     for called, *arguments in examples(sloscore(command, "--help").out):
         assert called == command

@@ -10,7 +10,7 @@ NO_DATA: Final = 4
 SOURCE: Final = 5
 # The service failed, is away, refused the token, or gave no score in time.
 SERVICE: Final = 6
-# What `doctor` or `db check` found at worst.
+# What `doctor` or `db check` found at worst; what `import` left out.
 WARNING: Final = 10
 CRITICAL: Final = 11
 # As of a shell's command that a signal ended; of SIGINT it is this one.

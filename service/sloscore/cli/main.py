@@ -1,6 +1,7 @@
 """The ``sloscore`` command: each subcommand is imported only when it is called."""
 
 import importlib
+import keyword
 import sys
 from typing import Any
 
@@ -17,6 +18,7 @@ _COMMANDS = {
     "db": "Check, back up and upgrade the store of a service.",
     "demo": "See it at work: simulated servers, a real Prometheus, three scored experiments.",
     "doctor": "Examine a set-up before anyone relies on it.",
+    "import": "Turn SLOs of OpenSLO or Keptn into a task.",
     "rules": "Write SLOs as rules that Prometheus evaluates without the service.",
     "rescore": "Rank a task's experiments under other SLOs.",
     "run": "Run a load command, and score a deployment while it runs.",
@@ -28,7 +30,7 @@ _COMMANDS = {
 
 
 class _LazyGroup(click.Group):
-    """Finds a subcommand in the module of its own name."""
+    """Finds a subcommand in the module of its own name (with a _ where Python has a keyword)."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's signature
         return sorted(_COMMANDS)
@@ -36,9 +38,10 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  click's signature
         if cmd_name not in _COMMANDS:
             return None
-        command = getattr(importlib.import_module(f"sloscore.cli.{cmd_name}"), cmd_name)
+        name = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name
+        command = getattr(importlib.import_module(f"sloscore.cli.{name}"), name)
         if not isinstance(command, click.Command):
-            raise TypeError(f"sloscore.cli.{cmd_name}.{cmd_name} is not a command")
+            raise TypeError(f"sloscore.cli.{name}.{name} is not a command")
         return command
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401  click's signature

@@ -105,6 +105,21 @@ def read_document(text: str, name: str) -> Document:
 
     Raises SpecError for what is no such document, with ``name`` and the line.
     """
+    return _Builder(name, _tokens(text, name)).document()
+
+
+def read_documents(text: str, name: str) -> list[Document]:
+    """The documents in ``text``, which YAML may hold several of; those without content are left out.
+
+    Raises SpecError as for one document.
+    """
+    tokens = _tokens(text, name)
+    found = [_Builder(name, tokens).following(first) for first in tokens]
+    return [document for document in found if document.data is not None]
+
+
+def _tokens(text: str, name: str) -> Iterator[_Token]:
+    """The tokens of a text of bounded size; raises SpecError where it is none, or empty."""
     text = text.removeprefix("\ufeff")
     try:
         size = len(text.encode())
@@ -114,10 +129,7 @@ def read_document(text: str, name: str) -> Document:
         report([f"{name}: must be at most 1 MiB, got {size} bytes"])
     if not text.strip():
         report([f"{name}: is empty"])
-    tokens = (
-        _json_tokens(text, name) if name.lower().endswith(".json") else _yaml_tokens(text, name)
-    )
-    return _Builder(name, tokens).document()
+    return _json_tokens(text, name) if name.lower().endswith(".json") else _yaml_tokens(text, name)
 
 
 @dataclass(slots=True)
@@ -131,9 +143,14 @@ class _Builder:
         first = next(self.tokens, None)
         if first is None:
             report([f"{self.name}: is empty"])
-        data = self._value(first, ())
+        found = self.following(first)
         if next(self.tokens, None) is not None:
             report([f"{self.name}: must hold one document, not several"])
+        return found
+
+    def following(self, first: _Token) -> Document:
+        """The document that begins with this token."""
+        data = self._value(first, ())
         if self.problems:
             report(self.problems)
         return Document(self.name, data, self.lines)
