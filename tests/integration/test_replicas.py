@@ -10,7 +10,9 @@ from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import asyncpg
 import pytest
+from tests.cli.command import Process
 from tests.integration.postgres import PASSWORD, Postgres
 from tests.integration.processes import kill, started
 from tests.integration.service import (
@@ -34,6 +36,8 @@ pytest_plugins = ["tests.integration.service_fixtures", "tests.integration.store
 # How many experiments run while services die: 300 for a whole deployment.
 MANY = int(os.environ.get("SLOSCORE_TEST_REPLICATED", "30"))
 INTERVAL = 4.0
+# Nobody reads the logs of these processes, which a full pipe would stop.
+ENVIRONMENT = {"SLOSCORE_STORE_PASSWORD": PASSWORD, "SLOSCORE_LOG_LEVEL": "error"}
 # What the services themselves write of their evaluations, kept for good.
 KEEP = """
 CREATE TABLE evaluations (experiment text, holder bigint, evaluated_at double precision);
@@ -64,6 +68,12 @@ async def two_services(
     given = settings(place, prometheus.url, store=store)
     async with serving(given) as one, serving(given) as other:
         yield one, other
+
+
+def state_of(process: Process) -> str:
+    """The letter of Linux for what a process does: T where it is stopped."""
+    status = Path(f"/proc/{process.pid}/stat").read_text()
+    return status.rpartition(")")[2].split()[0]
 
 
 def gauges(metrics: str, name: str) -> list[str]:
@@ -205,14 +215,52 @@ async def test_a_database_that_breaks_all_connections_costs_no_score(
         check_reports([await waiting], deployments)
 
 
+async def test_a_service_that_is_paused_while_it_writes_a_score_leaves_it_to_another(
+    deployments: Deployments, prometheus: PrometheusProcess, postgres: Postgres
+) -> None:
+    url = postgres.new_database()
+    database = url.rpartition("/")[2]
+    selector = {"instance": deployments.quick.address}
+
+    async def ask(statement: str) -> list[str]:
+        return (await asyncio.to_thread(postgres.psql, statement, database)).splitlines()
+
+    async with contextlib.AsyncExitStack() as stack:
+        (paused, one), (_, other) = [
+            await stack.enter_async_context(
+                started(url, prometheus.url, interval="1s", env=ENVIRONMENT)
+            )
+            for _ in range(2)
+        ]
+        await ask(KEEP)
+        await one.register("chat-1", task_of(), selector=selector)
+        await one.score_until("chat-1", has_requests(1))
+        locking = await asyncpg.connect(url, password=PASSWORD)
+        stack.push_async_callback(locking.close)
+        await one.finish("chat-1")
+        async with locking.transaction():
+            await locking.execute("SELECT FROM experiments FOR UPDATE")
+            writing = """SELECT pid FROM pg_stat_activity
+                WHERE wait_event_type = 'Lock' AND query LIKE 'UPDATE experiments%'"""
+            await until(lambda: ask(writing), bool)
+            paused.send(signal.SIGSTOP)
+            await until(lambda: asyncio.to_thread(state_of, paused), lambda letter: letter == "T")
+        # The score is written now, in a transaction that nobody ends.
+        final = await other.final("chat-1")
+        [left] = await ask("SELECT number FROM replicas")
+        paused.send(signal.SIGCONT)
+        await until(lambda: ask("SELECT number FROM replicas"), lambda rows: len(rows) == 2)
+        assert await one.final("chat-1") == final
+        assert await ask("SELECT * FROM outcomes") == [f"chat-1|{left}"]
+    check_reports([final], deployments)
+
+
 @pytest.mark.timeout(120 + MANY)
 async def test_no_score_is_lost_or_written_twice_when_one_is_killed_and_one_is_paused(
     deployments: Deployments, prometheus: PrometheusProcess, postgres: Postgres
 ) -> None:
     url = postgres.new_database()
     database = url.rpartition("/")[2]
-    # Nobody reads their logs, which a full pipe would stop.
-    environment = {"SLOSCORE_STORE_PASSWORD": PASSWORD, "SLOSCORE_LOG_LEVEL": "error"}
     selector = {"instance": deployments.quick.address}
     names = [f"chat-{number}" for number in range(MANY)]
 
@@ -222,7 +270,7 @@ async def test_no_score_is_lost_or_written_twice_when_one_is_killed_and_one_is_p
     async with contextlib.AsyncExitStack() as stack:
         services = [
             await stack.enter_async_context(
-                started(url, prometheus.url, interval=f"{INTERVAL:g}s", env=environment)
+                started(url, prometheus.url, interval=f"{INTERVAL:g}s", env=ENVIRONMENT)
             )
             for _ in range(3)
         ]
