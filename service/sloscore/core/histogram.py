@@ -3,7 +3,7 @@
 import math
 import operator
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -47,7 +47,7 @@ class Histogram:
             raise ValueError("a histogram's last bound must be +Inf")
         if len(self.bounds) != len(self.cumulative):
             raise ValueError(f"{len(self.bounds)} bounds but {len(self.cumulative)} counts")
-        if any(a >= b for a, b in zip(self.bounds, self.bounds[1:], strict=False)):
+        if any(map(operator.ge, self.bounds, self.bounds[1:])):
             raise ValueError("a histogram's bounds must ascend")
 
     @classmethod
@@ -101,6 +101,8 @@ class Histogram:
                 earlier.count_at_or_under(bound) is None for bound in self.bounds
             ):
                 return True
+        if self.bounds == earlier.bounds and self.layout is not Layout.EXPONENTIAL:
+            return any(map(operator.lt, self.cumulative, earlier.cumulative))
         rises = [now - before for _, now, before in _shared(self, earlier)]
         if self.layout is earlier.layout is Layout.EXPONENTIAL:
             # Its buckets come from one instant, so none of them falls by itself, either.
@@ -210,13 +212,25 @@ def _shared(left: Histogram, right: Histogram) -> Iterator[tuple[float, float, f
 
 # Several quantiles are asked of each histogram, one after the other.
 @lru_cache(maxsize=64)
-def _monotonic(cumulative: tuple[float, ...]) -> list[float]:
+def _monotonic(cumulative: tuple[float, ...]) -> Sequence[float]:
+    if _are_plain_counts(cumulative):
+        return cumulative
     counts: list[float] = []
     for count in cumulative:
         previous = counts[-1] if counts else count
         close = abs(count - previous) <= _SMALL_DELTA * max(abs(count), abs(previous))
         counts.append(previous if close else max(previous, count))
     return counts
+
+
+def _are_plain_counts(cumulative: tuple[float, ...]) -> bool:
+    """Whether they are whole and ascend, and small enough that no two are close but not equal."""
+    return (
+        cumulative[0] >= 0
+        and cumulative[-1] < 0.5 / _SMALL_DELTA
+        and not any(map(operator.gt, cumulative, cumulative[1:]))
+        and all(map(float.is_integer, map(float, cumulative)))
+    )
 
 
 def merge(histograms: Iterable[Histogram]) -> Histogram | None:
