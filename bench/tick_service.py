@@ -75,7 +75,10 @@ async def sloscore(given: Given) -> AsyncIterator[Tick]:
     """What the service does at each interval, with windows that are open by now."""
     first = given["end"] - SCRAPE * given["ticks"]
     lives = running(given, first - given["window"])
-    source, board = PrometheusSource(PrometheusSettings(url=given["url"])), Board(3600.0, 10_000)
+    source, board = (
+        PrometheusSource(PrometheusSettings(url=given["url"], timeout=60.0)),
+        Board(3600.0, 10_000),
+    )
     turn = asyncio.Lock()
 
     async def evaluated(batch: list[Live], now: float) -> None:
@@ -85,7 +88,11 @@ async def sloscore(given: Given) -> AsyncIterator[Tick]:
             board.post(key, found)
 
     async def tick(now: float) -> None:
-        await asyncio.gather(*(evaluated(batch, now) for batch in batches(lives)))
+        tasks = []
+        for batch in list(batches(lives)):
+            tasks.append(asyncio.create_task(evaluated(batch, now)))
+            await asyncio.sleep(0)
+        await asyncio.gather(*tasks)
 
     await tick(first)
     yield tick
@@ -177,7 +184,9 @@ async def replay(given: Given) -> AsyncIterator[Tick]:
                 )
             )  # fmt: skip
         telemetry, board = Telemetry(), Board(3600.0, 10_000)
-        prometheus = PrometheusSource(PrometheusSettings(url=given["url"]), telemetry.on_query)
+        prometheus = PrometheusSource(
+            PrometheusSettings(url=given["url"], timeout=60.0), telemetry.on_query
+        )
         source = RoutedSource(prometheus, ScrapeSource(ScrapeSettings()))
         settings = EvaluationSettings()
 

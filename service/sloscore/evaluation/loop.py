@@ -219,10 +219,12 @@ class Evaluator:
         self._settle_ended()
         free = [live for live in self._running.values() if not live.busy]
         self._telemetry.late.inc(len(self._running) - len(free))
-        for batch in batches(free):
+        for batch in list(batches(free)):
             for live in batch:
                 live.busy = True
             self._spawn(self._evaluate(batch))
+            # Each prepares its queries before the next does, so that requests come in between.
+            await asyncio.sleep(0)
 
     def _settle_ended(self) -> None:
         for experiment in self._ended.values():
