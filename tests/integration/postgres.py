@@ -5,7 +5,6 @@ import itertools
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tests.integration.alertmanager import free_port
 
 from sloscore.simulate.process import ChildProcess
 
@@ -68,7 +68,7 @@ def running_postgres() -> Iterator[Postgres]:
              "--locale=C", "--auth=scram-sha-256", f"--pwfile={password}"],
             cwd=place, check=True, capture_output=True,
         )  # fmt: skip
-        port = _free_port()
+        port = free_port()
         command = [
             *_as(user), str(binaries / "postgres"), "-D", data, "-F", "-p", str(port),
             "-h", "127.0.0.1", "-k", "", "-c", "max_connections=200",
@@ -106,10 +106,3 @@ def _as(user: pwd.struct_passwd | None) -> list[str]:
     ids = [f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups"]
     # Who changes the user is not killed any more when its parent dies, unless it asks again.
     return ["setpriv", *ids, "--pdeathsig", "KILL", "--"]
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
