@@ -138,7 +138,9 @@ def standing(
     if math.isinf(worst) and not slo_penalty.is_violated(best, slo):
         return None
     buckets = _range(slo, (best, worst), value)
-    sampling = _range(slo, _ends(slo, *by_sampling), value)
+    # Numbers that nobody sampled leave both the same.
+    is_same = by_sampling == by_buckets
+    sampling = buckets if is_same else _range(slo, _ends(slo, *by_sampling), value)
     uncertainty = _uncertainty(buckets.verdicts, sampling.verdicts)
     verdict = verdict_at(value, slo)
     if hard_fail_on is HardFailOn.CERTAIN and uncertainty is not None:

@@ -27,6 +27,8 @@ from sloscore.experiments.window import WindowCounts
 from sloscore.spec.model import TaskSpec
 from sloscore.wire import Decision, Report, ScoreRequest, SliReport, WindowReport
 
+_NO_TASK = TaskSpec(task_name="values")
+_NO_TARGET = Target("values", (), ())
 ENDED = Decision(action="stop", reason="The experiment has ended.", confidence=1.0)
 
 
@@ -103,8 +105,7 @@ def report_values(request: ScoreRequest, now: float) -> Report:
         if request.base_score is None
         else Estimate.exact(request.base_score)
     )
-    spec = TaskSpec(task_name="values")
-    plan = Plan(None, None, request.objective, rules, 0.0, Target("values", (), ()), spec)
+    plan = Plan(None, None, request.objective, rules, 0.0, _NO_TARGET, _NO_TASK)
     score = _combine(base, request.objective, slis)
     return _report(score, plan, running=False, window=None, now=now)
 

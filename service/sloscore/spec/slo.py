@@ -1,5 +1,6 @@
 """The ``slo`` section of a task: limits on what can be measured, and how they are judged."""
 
+import functools
 from collections.abc import Iterator, Mapping
 from typing import Self
 
@@ -100,6 +101,10 @@ class SloSpec(BaseModel):
 
     def limits(self) -> tuple[tuple[Sli, Slo], ...]:
         """Every SLI with its limit: latency by percentile, then the other sections."""
+        return self._limits
+
+    @functools.cached_property
+    def _limits(self) -> tuple[tuple[Sli, Slo], ...]:
         return tuple(
             (sli, target.limit(self._curve(target), is_minimum=sli.signal.rises_to_better))
             for _, sli, target in self._targets()

@@ -1,9 +1,17 @@
 """Documents that a client sends."""
 
+import marshal
 import math
-from typing import Annotated
+from collections import OrderedDict
+from typing import Annotated, Any, cast
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    model_validator,
+)
 
 from sloscore.core.objective import Objective
 from sloscore.settings import Duration, duration_schema
@@ -22,6 +30,7 @@ def _is_not_infinite(value: float) -> float:
 
 
 _SHORTEST_INTERVAL = 0.1
+_WITHOUT_REFERENCES = 2
 Measured = Annotated[float, Field(strict=True), AfterValidator(_is_not_infinite)]
 
 
@@ -108,10 +117,38 @@ class TimeRange(Document):
         return self
 
 
+class _Known:
+    """Sections that were read lately: who scores numbers sends the same one again and again."""
+
+    most = 64
+    max_bytes = 4096
+
+    def __init__(self) -> None:
+        self._sections: OrderedDict[bytes, SloSpec] = OrderedDict()
+
+    def read(self, value: object, read: ValidatorFunctionWrapHandler) -> SloSpec:
+        """The section as ``read`` gives it, which it need not do for one that is known."""
+        try:
+            # Unlike JSON it tells all kinds of values apart; anything but plain data it refuses.
+            key = marshal.dumps(cast("Any", value), _WITHOUT_REFERENCES)
+        except ValueError:
+            key = b""
+        known = self._sections.get(key)
+        if known is not None:
+            self._sections.move_to_end(key)
+            return known
+        section: SloSpec = read(value)
+        if key and len(key) <= self.max_bytes:
+            self._sections[key] = section
+            if len(self._sections) > self.most:
+                self._sections.popitem(last=False)
+        return section
+
+
 class ScoreRequest(Document):
     """Score numbers (``values`` with a ``base_score``) or a past window of a deployment."""
 
-    slo: SloSpec | None = None
+    slo: Annotated[SloSpec, WrapValidator(_Known().read)] | None = None
     objective: Objective = Objective.MINIMIZE_LATENCY
     base_score: Base | None = None
     values: dict[str, Measured | None] | None = None
