@@ -75,6 +75,8 @@ class LivePhases:
     start of each phase.
     """
 
+    __slots__ = ("_phases", "_start", "_warmup")
+
     def __init__(self, start: float, warmup: float = 0.0) -> None:
         self._start = start
         self._warmup = warmup

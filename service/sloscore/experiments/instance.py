@@ -3,10 +3,14 @@
 import math
 from array import array
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from sloscore.core.histogram import Histogram
 from sloscore.core.samples import Child, InstanceSample, is_same_start
+
+Value = TypeVar("Value")
 
 # A process that began this shortly before the load has not served another one.
 _YOUNG_SECONDS = 10.0
@@ -42,8 +46,8 @@ class InstanceWindow:
     counters: defaultdict[Child, float] = field(default_factory=lambda: defaultdict(float))
     _down_since: float | None = None
     # The newest values of each child of the process, also of one that is not shown any more.
-    _known: dict[Child, Histogram] = field(default_factory=dict)
-    _counted: dict[Child, float] = field(default_factory=dict)
+    _known: Mapping[Child, Histogram] = field(default_factory=dict)
+    _counted: Mapping[Child, float] = field(default_factory=dict)
 
     @property
     def is_closed(self) -> bool:
@@ -210,12 +214,16 @@ class InstanceWindow:
         self._remember(sample)
 
     def _remember(self, sample: InstanceSample) -> None:
-        self._known.update(sample.histograms)
-        self._counted.update(sample.counters)
+        self._known = _with(self._known, sample.histograms)
+        self._counted = _with(self._counted, sample.counters)
 
     def _forget(self) -> None:
-        self._known.clear()
-        self._counted.clear()
+        self._known, self._counted = {}, {}
+
+
+def _with(known: Mapping[Child, Value], shown: Mapping[Child, Value]) -> Mapping[Child, Value]:
+    """The newest of each child; what is shown itself where, as nearly always, that is all of them."""
+    return shown if known.keys() <= shown.keys() else {**known, **shown}
 
 
 def _is_by_other_clock(bare: InstanceSample, shows: InstanceSample) -> bool:

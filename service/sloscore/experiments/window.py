@@ -56,6 +56,8 @@ class WindowAccumulator:
     ``since`` and after ``until`` tell of another load.
     """
 
+    __slots__ = ("_instances", "end", "since", "start", "until")
+
     def __init__(
         self,
         start: float,
