@@ -284,7 +284,7 @@ def ranged(name: str, points: dict[float, float | str], **labels: str) -> Row:
 def ttft_range(counts: dict[float, float | str], **labels: str) -> list[Row]:
     return [
         ranged("a:ttft_bucket", counts, le="+Inf", **labels),
-        ranged("a:ttft_sum", dict.fromkeys(counts, 1), **labels),
+        ranged("a:ttft_sum", {t: "NaN" if n == "NaN" else 1 for t, n in counts.items()}, **labels),
         ranged("a:ttft_count", counts, **labels),
     ]
 
@@ -374,6 +374,22 @@ def test_raw_samples_of_a_time_with_two_values_are_an_error() -> None:
 
     with pytest.raises(SourceError, match="there twice, with 2 and with 3"):
         samples(rows, 0, 50)
+
+
+def test_the_marks_of_ended_series_of_victoria_metrics_are_no_samples() -> None:
+    down = [*ttft_range({10: 1, 20: "NaN", 30: 3}), ranged("up", {10: 1, 20: 0, 30: 1})]
+    assert [(s.time, s.up, len(s.histograms)) for s in samples(down, 0, 50)] == [
+        (10, True, 1),
+        (20, False, 0),
+        (30, True, 1),
+    ]
+    gone = [*ttft_range({10: 1, 20: "NaN"}), ranged("up", {10: 1, 20: "NaN"})]
+    assert [(s.time, s.up) for s in samples(gone, 0, 50)] == [(10, True)]
+
+
+def test_a_child_that_ended_leaves_its_siblings_in_the_scrape() -> None:
+    rows = [*ttft_range({10: 1, 20: "NaN"}, model="a"), *ttft_range({10: 1, 20: 2}, model="b")]
+    assert [len(s.histograms) for s in samples(rows, 0, 50)] == [2, 1]
 
 
 def test_a_process_start_that_is_no_number_is_none() -> None:

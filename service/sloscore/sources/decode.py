@@ -1,5 +1,6 @@
 """From an answer of Prometheus' HTTP API to the samples of instances."""
 
+import math
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -282,7 +283,7 @@ class _RangeDecoder:
         child = child_labels(labels)
         for scrape, value in self._scrapes_of(instance, row.get("values", ())):
             if name == UP:
-                scrape.up = float(value) == 1
+                scrape.up = None if math.isnan(float(value)) else float(value) == 1
             elif name == PROCESS_START:
                 scrape.process_start = float(value)
             for family, part in parts:
@@ -307,6 +308,7 @@ class _RangeDecoder:
             self._reader.sample(instance, scrape)
             for instance, scrapes in self._scrapes.items()
             for scrape in scrapes.values()
+            if not scrape.only_ended()
         ]
         return sorted(found, key=lambda sample: (sample.time, sample.instance))
 

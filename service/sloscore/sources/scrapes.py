@@ -39,6 +39,13 @@ class Series:
         parts = (self.sum, self.count, self.value, self.native)
         return not self.buckets and all(part is None for part in parts)
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether it is the mark of a series that ended, which VictoriaMetrics shows as NaN."""
+        parts = [*self.buckets.values(), self.sum, self.count, self.value]
+        numbers = [part for part in parts if part is not None]
+        return self.native is None and bool(numbers) and all(map(math.isnan, numbers))
+
 
 @dataclass(slots=True)
 class Scrape:
@@ -56,6 +63,16 @@ class Scrape:
     natives: defaultdict[str, defaultdict[Labels, Series]] = field(
         default_factory=lambda: defaultdict(lambda: defaultdict(Series))
     )
+
+    def only_ended(self) -> bool:
+        """Drop the series that have ended; whether nothing was scraped at this time then."""
+        had_ended = False
+        for children in self.series.values():
+            for labels in [labels for labels, one in children.items() if one.has_ended]:
+                del children[labels]
+                had_ended = True
+        rest = any(self.series.values()) or any(self.natives.values()) or self.up is not None
+        return had_ended and not rest
 
 
 def child_labels(labels: Mapping[str, str]) -> Labels:
