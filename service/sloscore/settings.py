@@ -35,6 +35,8 @@ _DURATION = re.compile(r"(?:\d+(?:ms|[ywdhms]))+")
 _DURATION_PART = re.compile(r"(\d+)(ms|[ywdhms])")
 _SECONDS = re.compile(r"\d+(?:\.\d+)?", re.ASCII)
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_PARAMETER_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*(?:\[\])?")
+_OWN_PARAMETERS = frozenset({"query", "time", "timeout", "nocache"})
 _OWN_HEADERS = frozenset({"authorization", "content-length", "content-type", "host"})
 
 
@@ -150,6 +152,7 @@ class PrometheusSettings(SettingsModel):
     after decompression; ``max_clock_skew`` is how many seconds its clock may differ from this
     machine's before it is believed no more; ``samples_span`` is how many seconds of raw samples one query asks for;
     ``max_query_targets`` and ``max_query_bytes`` bound the selectors that share a query.
+    ``headers`` and ``parameters`` go with every query, as engines with several tenants or replicas ask for.
     Files with credentials and certificates are read again when they change. Without it
     (``enabled`` false) experiments must name a target of their own.
     """
@@ -167,6 +170,7 @@ class PrometheusSettings(SettingsModel):
     bearer_token_file: Path | None = None
     basic_auth: BasicAuthSettings | None = None
     headers: dict[str, SecretStr] = Field(default_factory=dict)
+    parameters: dict[str, str] = Field(default_factory=dict)
     tls: TlsSettings = Field(default_factory=TlsSettings)
 
     @field_validator("headers")
@@ -182,6 +186,18 @@ class PrometheusSettings(SettingsModel):
             if not _is_line(value):
                 raise ValueError(f"the value of {name} must be a single line of text")
         return headers
+
+    @field_validator("parameters")
+    @classmethod
+    def _are_extra_parameters(cls, parameters: dict[str, str]) -> dict[str, str]:
+        for name, value in parameters.items():
+            if name in _OWN_PARAMETERS:
+                raise ValueError(f"{name} is not an extra parameter: each query has its own")
+            if not _PARAMETER_NAME.fullmatch(name):
+                raise ValueError(f"{name!r} is no name of a parameter")
+            if not value.isprintable():
+                raise ValueError(f"the value of {name} must be a single line of text")
+        return parameters
 
     @field_validator("bearer_token")
     @classmethod

@@ -68,6 +68,7 @@ def _connect(settings: PrometheusSettings, session: requests.Session) -> Prometh
     # A proxy or a .netrc of the environment is not what the settings say.
     session.trust_env = False
     session.max_redirects = 0
+    session.params = dict(settings.parameters)
     session.verify = _authorities(settings.tls)
     if settings.tls.cert_file and settings.tls.key_file:
         session.cert = (str(settings.tls.cert_file), str(settings.tls.key_file))

@@ -42,7 +42,8 @@ class Transport:
         Raises SourceError of kind timeout, unreachable, auth, http, bad_data or too_large.
         """
         server_timeout = round(self._settings.timeout * _SERVER_SHARE * 1000)
-        form = {"query": query, "timeout": f"{max(1, server_timeout)}ms"}
+        form = {**self._settings.parameters, "query": query}
+        form["timeout"] = f"{max(1, server_timeout)}ms"
         # VictoriaMetrics keeps the last 30 s back unless asked like this; the others ignore it.
         form["nocache"] = "1"
         if at is not None:
