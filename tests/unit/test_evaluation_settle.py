@@ -6,10 +6,12 @@ import pytest
 from tests.unit.memory_source import END, START, MemorySource, plan, requests, sample, source_of
 
 from sloscore.core.scoring import Status
+from sloscore.errors import SourceError
 from sloscore.evaluation.plan import Plan
 from sloscore.evaluation.settle import FINAL_STATE, settle
 from sloscore.experiments.model import OUTCOMES, new_experiment
 from sloscore.settings import EvaluationSettings
+from sloscore.sources.base import Snapshot
 from sloscore.wire import Report
 
 
@@ -50,6 +52,22 @@ async def test_an_instance_that_is_found_gone_after_the_end_is_not_waited_for() 
     assert report.window is not None
     assert report.window.unseen_tail == 10
     assert source.now == 1062
+
+
+class LateSource(MemorySource):
+    """Shows no scrape in the first seconds after it, as VictoriaMetrics does."""
+
+    def _latest(self, key: str, at: float) -> Snapshot | SourceError:
+        return super()._latest(key, min(at, self.now - self.lags["a"]))
+
+
+async def test_a_baseline_that_was_not_shown_yet_is_read_again_for_a_short_window() -> None:
+    scrapes = [sample(990, 1), sample(999.5, 5), sample(1004.5, 9)]
+    source = LateSource({"one": scrapes}, lags={"a": 3.0}, now=START)
+
+    report = await settled(source, plan(), end=1004)
+
+    assert requests(report) == 4
 
 
 async def test_a_source_that_is_away_at_the_end_is_waited_for() -> None:

@@ -36,6 +36,9 @@ _POLL_SECONDS = 1.0
 # less often than this is found to be there within the window itself, unless that is shorter.
 UNMATCHED_SECONDS = 15.0
 _UNMATCHED_EVALUATIONS = 2
+# VictoriaMetrics shows a scrape up to some seconds after it was made: a baseline that is read sooner
+# may be an older one.
+_SHOWN_SECONDS = 15.0
 # A window of this length has a scrape by any Prometheus that looks at its servers at all.
 _LONG_SECONDS = 60.0
 _NAME_A_TARGET = (
@@ -83,19 +86,27 @@ async def settle(
     give_up = clock() + _source_wait(plan, settings)
     waits_since = experiment.end
     window: PhasedWindow | None = None
+    baseline_read = 0.0
+    is_baseline_sure = False
     while True:
         now = clock()
         try:
             if window is None:
                 plan = await with_server_soon(source, plan, span[0], _latest(now, span, settings))
                 window = await opened(source, plan.target, PhasedWindow(*span, spans))
+                baseline_read = now
             await catch_up(source, plan.target, window, now)
         except SourceError as error:
             waits_since = now
             if given_up := _resignation(error, now, span[1], give_up, settings):
                 return Settled(report_unseen(plan, given_up, span, spans, now=now))
         else:
-            if not window.awaits_scrape or now >= waits_since + _patience(window, settings):
+            ended = not window.awaits_scrape or now >= waits_since + _patience(window, settings)
+            if ended and not is_baseline_sure and baseline_read < span[0] + _SHOWN_SECONDS:
+                # By the time at which the closing scrape is shown the baseline is, too.
+                window, is_baseline_sure = None, True
+                continue
+            if ended:
                 base, counts = experiment.base_score, window.counts()
                 whole = report_window(plan, counts, span, now=now, base_score=base)
                 other = await _other_server(source, plan, whole, _latest(now, span, settings))
