@@ -13,7 +13,7 @@ MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup demo serve test lint format types imports unit integration e2e fuzz test-prometheus-3 bench alerts dashboards golden lock clean
+.PHONY: help setup demo serve test lint format types imports unit integration e2e fuzz test-prometheus-3 engines bench alerts dashboards golden lock clean
 
 help: ## Show this list
 	@echo "Usage: make TARGET [ARGS=\"options for its tool\"] [PYTHON=python3.12]"; echo
@@ -82,6 +82,9 @@ test-prometheus-3: $(STAMP) ## Run the integration tests on Prometheus 3 (from D
 	@$(BIN)/python -m sloscore.simulate.fetch --suite sid || \
 	  $(call fail,Prometheus 3 could not be fetched: see the message above)
 	@SLOSCORE_PROMETHEUS_SUITE=sid $(BIN)/python -m pytest tests/integration $(ARGS)
+
+engines: $(STAMP) ## Run the tests of the data path and the rules on every engine in SLOSCORE_STACK
+	@$(BIN)/python -m tools.engines $(ARGS) || $(call fail,an engine failed its tests: see above)
 
 bench: $(STAMP) ## Run the benchmarks (ARGS=--write puts the tables into docs, ARGS=--short takes small sizes)
 	@$(BIN)/python bench/run_all.py $(ARGS)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from tests.integration.victoria_metrics import engine_process
 
 from sloscore.simulate.fetch import ensure_prometheus
 from sloscore.simulate.prometheus import PrometheusProcess
@@ -44,7 +45,10 @@ def promtool(prometheus_binary: Path) -> Path:
 def prometheus(
     prometheus_binary: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[PrometheusProcess]:
-    """A Prometheus that scrapes twice a second what tests add to its targets."""
+    """A Prometheus that scrapes twice a second what tests add to its targets.
+
+    It is a VictoriaMetrics where SLOSCORE_PROMETHEUS names one.
+    """
     place = tmp_path_factory.mktemp("prometheus")
-    with PrometheusProcess(prometheus_binary, place, SCRAPE_INTERVAL) as process:
+    with engine_process(prometheus_binary, place, SCRAPE_INTERVAL) as process:
         yield process

@@ -130,7 +130,9 @@ class PrometheusProcess:
         deadline = time.monotonic() + seconds
         async with aiohttp.ClientSession() as session:
             while time.monotonic() < deadline:
-                async with session.post(f"{self.url}/api/v1/query", data={"query": query}) as reply:
+                # VictoriaMetrics keeps the last 30 s back unless asked like this.
+                form = {"query": query, "nocache": "1"}
+                async with session.post(f"{self.url}/api/v1/query", data=form) as reply:
                     answer = await reply.json()
                 if answer["status"] != "success":
                     raise SloscoreError(f"Prometheus refuses {query}: {answer['error']}")
