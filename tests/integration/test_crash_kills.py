@@ -25,7 +25,7 @@ from sloscore.simulate.prometheus import PrometheusProcess
 pytestmark = pytest.mark.prometheus
 pytest_plugins = ["tests.integration.service_fixtures"]
 
-KILLS = int(os.environ.get("SLOSCORE_KILLS", "20"))
+KILLS = int(os.environ.get("SLOSCORE_KILLS", "12"))
 SEED = os.environ.get("SLOSCORE_SEED", "1")
 CLIENTS = 4
 # Each restart looks at this many registrations and final scores, the end at all of them.
@@ -199,7 +199,7 @@ async def _pause(random: Random) -> None:
     await asyncio.sleep(random.expovariate(2.0))
 
 
-@pytest.mark.timeout(60 + 5 * KILLS)
+@pytest.mark.timeout(180 + 10 * KILLS)
 async def test_what_was_answered_holds_however_often_the_service_is_killed(
     deployments: Deployments, prometheus: PrometheusProcess, tmp_path: Path
 ) -> None:

@@ -47,6 +47,7 @@ def make() -> Board:
             Row("Now", [Band(4, _numbers())]),
             Row("Evaluations", [Band(8, _evaluations())]),
             Row("Metric source", [Band(8, _source())]),
+            Row("Pace, clock, store and settings", [Band(8, _upkeep())]),
             Row("Experiments and series", [Band(8, _experiments())]),
         ],
     )
@@ -171,7 +172,7 @@ def _source() -> Sequence[tuple[Panel, int]]:
         (
             lines(
                 "Errors of queries",
-                "Queries that failed from one point to the next, by kind and error. Experiments keep their last figures meanwhile.",
+                "Queries that failed from one point to the next, by kind and error. Experiments have no data meanwhile.",
                 [
                     line(
                         f"sum by (kind, error) ({since(_QUERY_ERRORS, '$__rate_interval')})",
@@ -180,6 +181,68 @@ def _source() -> Sequence[tuple[Panel, int]]:
                 ],
             ).min(0),
             8,
+        ),
+    ]
+
+
+def _upkeep() -> Sequence[tuple[Panel, int]]:
+    rounds = f"{names.EVALUATION_ROUNDS}_total{{{SERVICE}}}"
+    late = f"{names.EVALUATION_LATE}_total{{{SERVICE}}}"
+    reloaded = f"time() - {names.CONFIG_RELOAD_TIMESTAMP}{{{SERVICE}}}"
+    return [
+        (
+            lines(
+                "Late evaluations",
+                "Rounds of evaluations from one point to the next, and the experiments that they passed over, as their last evaluation had not ended.",
+                [
+                    line(f"sum({since(rounds, '$__rate_interval')})", "rounds"),
+                    line(f"sum({since(late, '$__rate_interval')})", "experiments passed over"),
+                ],
+            ).min(0),
+            8,
+        ),
+        (
+            lines(
+                "Clock of the source",
+                "By how much the clock of Prometheus is ahead of the service's. Windows have no data where it is too much.",
+                [
+                    line(
+                        f"max by (instance) ({names.SOURCE_CLOCK_OFFSET}{{{SERVICE}}})",
+                        "{{instance}}",
+                    )
+                ],
+                unit=SECONDS,
+            ),
+            8,
+        ),
+        (
+            one(
+                "Store fails",
+                "Instances whose store could not be read or written when it was tried last.",
+                now(f"sum(1 - {names.STORE_UP}{{{SERVICE}}})"),
+                BAD,
+            ),
+            3,
+        ),
+        (
+            one(
+                "Reload failed",
+                "Instances whose last reload of the settings was refused: the old ones are in force.",
+                now(f"sum(1 - {names.CONFIG_RELOAD_SUCCESSFUL}{{{SERVICE}}})"),
+                BAD,
+            ),
+            3,
+        ),
+        (
+            one(
+                "Settings read",
+                "Time since the settings in force were read.",
+                now(f"max({reloaded})"),
+                NEUTRAL,
+                unit=SECONDS,
+                decimals=0,
+            ),
+            2,
         ),
     ]
 
