@@ -92,12 +92,19 @@ def serve(  # noqa: PLR0913  an option each
     Writes need one of the tokens of auth.tokens and auth.token_file or the environment's
     SLOSCORE_TOKEN, if there is any; without any the service binds loopback only.
     """
+    import gc
+
+    # All that is imported stays: looking for garbage in it is an eighth of the start.
+    gc.disable()
     import asyncio
     import os
 
     from sloscore.api.configured import Configured
     from sloscore.api.server import serve as run
     from sloscore.logs import configure_logs
+
+    gc.freeze()
+    gc.enable()
 
     overrides = {
         ("listen", "host"): host,
