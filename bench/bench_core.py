@@ -2,7 +2,7 @@
 
     python bench/bench_core.py [--short] [--write docs/benchmarks.md]
 
-Scoring and rescoring run in this process, on one core, medians of runs that take turns. Starts are those
+Scoring and rescoring run in this process, in seconds of the processor, as medians of runs. Starts are those
 of whole processes, and so is memory (bench/live_memory.py).
 """
 
@@ -12,6 +12,7 @@ import http.client
 import itertools
 import json
 import math
+import resource
 import socket
 import statistics
 import subprocess
@@ -25,6 +26,7 @@ from typing import Any
 import orjson
 from bench_compat import CONFIG, VIOLATED, bare
 from document import part_options, publish
+from laboratory import usage
 from live_memory import BOUNDS, ROLES
 
 from sloscore.compat import calculate_slo_penalty
@@ -55,12 +57,12 @@ RUNS = 5
 
 
 def seconds(work: Callable[[], object]) -> float:
-    """How long it takes, as the median of some runs."""
+    """Seconds of the processor that it takes, as the median of some runs."""
     took = []
     for _ in range(RUNS):
-        began = time.perf_counter()
+        began = time.process_time()
         work()
-        took.append(time.perf_counter() - began)
+        took.append(time.process_time() - began)
     return statistics.median(took)
 
 
@@ -150,10 +152,10 @@ async def rescoring(number: int) -> list[str]:
         store = await ExperimentStore.open(Path(place) / "sloscore.db")
         for one in range(number):
             await stored(store, one, section)
-        began = time.perf_counter()
+        began = time.process_time()
         newest = await store.task_experiments("chat", number)
         counts = await store.counts_of([experiment.id for experiment in newest])
-        read = time.perf_counter() - began
+        read = time.process_time() - began
         await store.close()
     pairs = [(experiment, counts[experiment.id]) for experiment in newest]
     numbers = seconds(lambda: rescore(pairs, other, Direction.MINIMIZE))
@@ -169,37 +171,35 @@ async def rescoring(number: int) -> list[str]:
     ]
 
 
-def process_seconds(*command: str) -> float:
+Took = tuple[float, float]
+"""Seconds that passed, and seconds of the processor, which a busy machine changes less."""
+
+
+def process(*command: str) -> Took:
     """How long a process takes from its start to its end."""
-    began = time.perf_counter()
+    began, used = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # noqa: S603  our own commands
-    return time.perf_counter() - began
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - used.ru_utime - used.ru_stime
+    return time.perf_counter() - began, cpu
 
 
-def ready_seconds() -> float:
+def ready() -> Took:
     """From the start of a service on an empty store to its first 200 of /-/ready."""
     with tempfile.TemporaryDirectory() as place, socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
         free.close()
-        command = [
-            sys.executable,
-            "-m",
-            "sloscore",
-            "serve",
-            "--no-prometheus",
-            "--port",
-            str(port),
-        ]
+        given = ["--no-prometheus", "--port", str(port), "--store", f"{place}/sloscore.db"]
         began = time.perf_counter()
         with subprocess.Popen(  # noqa: S603  our own command
-            [*command, "--store", f"{place}/sloscore.db"],
+            [sys.executable, "-m", "sloscore", "serve", *given],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         ) as service:
             while not is_ready(port):
                 time.sleep(0.002)
-            took = time.perf_counter() - began
+            took = time.perf_counter() - began, usage(service.pid).cpu
             service.terminate()
         return took
 
@@ -217,25 +217,28 @@ def starts(runs: int) -> Iterator[str]:
     """Whole processes, as medians of so many."""
     python = sys.executable
 
-    def imported(what: str) -> Callable[[], float]:
-        return lambda: process_seconds(python, "-c", f"import {what}")
+    def imported(what: str) -> Callable[[], Took]:
+        return lambda: process(python, "-c", f"import {what}")
 
-    cases: Sequence[tuple[str, str, Callable[[], float]]] = (
+    cases: Sequence[tuple[str, str, Callable[[], Took]]] = (
         ("Python that does nothing", "", imported("sys")),
         (
             "`sloscore --help`",
             "0.25 s",
-            lambda: process_seconds(python, "-m", "sloscore", "--help"),
+            lambda: process(python, "-m", "sloscore", "--help"),
         ),
         ("import of aiohttp", "", imported("aiohttp")),
         ("import of the blocking client", "", imported("sloscore.client.sync")),
         ("import of the async client", "0.1 s beyond aiohttp", imported("sloscore.client.aio")),
-        ("`sloscore serve` up to the first 200 of /-/ready", "1 s", ready_seconds),
+        ("`sloscore serve` up to the first 200 of /-/ready", "1 s", ready),
     )
-    yield "| whole process | goal | seconds |"
-    yield "| --- | --- | --- |"
+    yield "| whole process | goal | took | processor |"
+    yield "| --- | --- | --- | --- |"
     for name, goal, run in cases:
-        yield f"| {name} | {goal} | {statistics.median(run() for _ in range(runs)):.2f} |"
+        took, used = (
+            statistics.median(one) for one in zip(*(run() for _ in range(runs)), strict=True)
+        )
+        yield f"| {name} | {goal} | {took:.2f} s | {used:.2f} s |"
 
 
 def taken(measure: str, experiments: int, scrapes: int) -> dict[str, float]:
