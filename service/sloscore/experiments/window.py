@@ -91,9 +91,9 @@ class WindowAccumulator:
         newest = [instance.times[-1] for instance in self._instances.values() if instance.times]
         return min(newest, default=None)
 
-    def continues_in(self, samples: Iterable[InstanceSample]) -> bool:
-        """Whether all samples are of processes whose values are known, with the same bounds."""
-        return all(
+    def continues_in(self, samples: Sequence[InstanceSample]) -> bool:
+        """Whether the samples are those of the processes whose values are known, with the same bounds."""
+        return self._instances.keys() == {sample.instance for sample in samples} and all(
             (instance := self._instances.get(sample.instance)) is not None
             and instance.is_continued_by(sample)
             for sample in samples

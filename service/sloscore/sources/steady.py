@@ -50,7 +50,12 @@ def steady_samples(
 
     None where a counter fell, a process began or ended, or something is not known.
     """
-    if marks.keys() != {sample.instance for sample in snapshot} or marks.keys() & set(unsteady):
+    # An answer without anything tells nothing: a source that fails may give one.
+    if (
+        not snapshot
+        or marks.keys() != {sample.instance for sample in snapshot}
+        or marks.keys() & set(unsteady)
+    ):
         return None
     found: list[InstanceSample] = []
     for sample in snapshot:
