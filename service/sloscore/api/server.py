@@ -20,6 +20,7 @@ from sloscore.api.reload import prometheus_of, reload
 from sloscore.api.tls import ServerTls
 from sloscore.errors import SpecError
 from sloscore.evaluation.board import Board
+from sloscore.evaluation.collector import calm_collector
 from sloscore.evaluation.loop import Evaluator
 from sloscore.evaluation.replica import Replica
 from sloscore.experiments.lock import held
@@ -121,6 +122,7 @@ async def serve(
     second signal.
     """
     sys.setswitchinterval(_SWITCH_SECONDS)
+    calm_collector()
     signals, hurry = Signals(), asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGHUP, signals.hangup.set)
