@@ -44,6 +44,7 @@ OTHERS = ("api-client", "slo-generator")
 NAMES = {
     "floor": "sloscore's HTTP calls alone",
     "sloscore": "sloscore",
+    "unchanged": "sloscore, no new scrape",
     "grouped": "12 grouped queries",
     "api-client": "prometheus-api-client",
     "slo-generator": "slo-generator",

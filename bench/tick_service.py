@@ -1,6 +1,6 @@
 """sloscore's side of bench_tick.py: a process for each, so that its processor time and memory are its own.
 
-    python bench/tick_service.py sloscore|floor|grouped|replay
+    python bench/tick_service.py sloscore|unchanged|floor|grouped|replay
 
 The first line of its input is a JSON object: the ``url`` of Prometheus, how many ``experiments``, their
 ``window`` in seconds, the ``end`` of the data (Unix seconds) and how many ``ticks`` there will be. It
@@ -25,6 +25,7 @@ from tick_others import peak_memory
 
 from sloscore.errors import SourceError
 from sloscore.evaluation.board import Board
+from sloscore.evaluation.collector import calm_collector
 from sloscore.evaluation.loop import Evaluator
 from sloscore.evaluation.plan import plan_registration
 from sloscore.evaluation.tick import Live, batches, evaluate
@@ -100,6 +101,17 @@ async def sloscore(given: Given) -> AsyncIterator[Tick]:
     assert posted is not None
     assert posted.report.score is not None
     await source.close()
+
+
+@asynccontextmanager
+async def unchanged(given: Given) -> AsyncIterator[Tick]:
+    """The same where nothing was scraped since the last tick."""
+    at = given["end"] - SCRAPE / 2
+    async with sloscore({**given, "ticks": 1}) as tick:
+        # Once to see the samples, and once to know that they are those.
+        await tick(at)
+        await tick(at)
+        yield lambda _: tick(at)
 
 
 @asynccontextmanager
@@ -230,11 +242,19 @@ async def measured(tick: Tick, now: float) -> dict[str, float]:
     return {"wall": wall, "cpu": cpu, "rss": peak_memory(), "held": held}
 
 
-CLIENTS = {"sloscore": sloscore, "floor": floor, "grouped": grouped, "replay": replay}
+CLIENTS = {
+    "sloscore": sloscore,
+    "unchanged": unchanged,
+    "floor": floor,
+    "grouped": grouped,
+    "replay": replay,
+}
 
 
 async def run() -> None:
     given = orjson.loads(sys.stdin.readline())
+    # As `sloscore serve` does.
+    calm_collector()
     async with CLIENTS[sys.argv[1]](given) as tick:
         print("ready", flush=True)
         for number in range(given["ticks"]):
