@@ -21,6 +21,7 @@ DOCS = HERE.parent / "docs"
 DOCUMENT = DOCS / "benchmarks.md"
 WRITTEN_TO = {
     "baseline": DOCS / "baseline.md",
+    "capacity": DOCS / "engines.md",
     "certainty": DOCS / "certainty.md",
     "compat": DOCS / "compat.md",
     "early_stop": DOCS / "stopping.md",

@@ -56,7 +56,7 @@ def _say(line: str) -> None:
     sys.stdout.flush()
 
 
-def tests_of(engine: str) -> list[str]:
+def arguments_of(engine: str) -> list[str]:
     """The tests that an engine has to pass, as pytest is told."""
     left_out = [f"--deselect={DATA_PATH[1]}::{test}" for test in LEFT_OUT.get(engine, ())]
     return [*DATA_PATH, *(() if engine == "victoria-metrics" else OF_PROMETHEUS), *left_out]
@@ -85,7 +85,7 @@ def _results(options: list[str], *, only_list: bool) -> Iterator[tuple[str, str,
             yield name, "is here", "is here"
         else:
             _say(f"==> {name}")
-            data = _run([*tests_of(name), *options], {"SLOSCORE_PROMETHEUS": str(binary)})
+            data = _run([*arguments_of(name), *options], {"SLOSCORE_PROMETHEUS": str(binary)})
             yield name, data, _run([RULES, "-k", f"[{name}]", *options], {})
 
 

@@ -1,0 +1,36 @@
+"""docs/engines.md: its settings are valid, and it names the engines and the tests that are left out."""
+
+import re
+
+import pytest
+from tests.docs.markdown import ROOT, table
+from tools.engines import ENGINES, LEFT_OUT, arguments_of
+
+from sloscore.settings import Settings, SettingsFile
+from sloscore.spec.loader import parse_model
+
+PAGE = "docs/engines.md"
+TEXT = (ROOT / PAGE).read_text("utf-8")
+
+
+@pytest.mark.parametrize("example", re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL))
+def test_the_settings_for_an_engine_are_valid(example: str) -> None:
+    read = parse_model(SettingsFile, example, "example.yaml")
+    Settings.model_validate(read.model_dump(exclude_unset=True))
+
+
+def test_the_differences_are_told_of_every_engine() -> None:
+    assert [row["engine"] for row in table(PAGE, "differences")] == list(ENGINES)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_arguments_of_an_engine_exist(engine: str) -> None:
+    for argument in arguments_of(engine):
+        path, _, test = argument.removeprefix("--deselect=").partition("::")
+        assert f"def {test}" in (ROOT / path).read_text("utf-8")
+
+
+def test_the_page_tells_how_many_tests_are_left_out() -> None:
+    (left_out,) = LEFT_OUT.values()
+    assert len(left_out) == 3
+    assert "three tests with windows of a second" in TEXT
