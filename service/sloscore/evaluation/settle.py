@@ -87,9 +87,10 @@ async def settle(
     waits_since = experiment.end
     window: PhasedWindow | None = None
     baseline_read = 0.0
-    is_baseline_sure = False
+    read_again_at: float | None = None
     while True:
-        now = clock()
+        now = read_again_at or clock()
+        is_sure, read_again_at = read_again_at is not None, None
         try:
             if window is None:
                 plan = await with_server_soon(source, plan, span[0], _latest(now, span, settings))
@@ -101,12 +102,12 @@ async def settle(
             if given_up := _resignation(error, now, span[1], give_up, settings):
                 return Settled(report_unseen(plan, given_up, span, spans, now=now))
         else:
-            ended = not window.awaits_scrape or now >= waits_since + _patience(window, settings)
-            if ended and not is_baseline_sure and baseline_read < span[0] + _SHOWN_SECONDS:
+            is_closed = not window.awaits_scrape
+            if is_closed and not is_sure and baseline_read < span[0] + _SHOWN_SECONDS:
                 # By the time at which the closing scrape is shown the baseline is, too.
-                window, is_baseline_sure = None, True
+                window, read_again_at = None, now
                 continue
-            if ended:
+            if is_closed or now >= waits_since + _patience(window, settings):
                 base, counts = experiment.base_score, window.counts()
                 whole = report_window(plan, counts, span, now=now, base_score=base)
                 other = await _other_server(source, plan, whole, _latest(now, span, settings))
