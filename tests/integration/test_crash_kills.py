@@ -206,7 +206,9 @@ async def test_what_was_answered_holds_however_often_the_service_is_killed(
     places = tmp_path / "killed", tmp_path / "twin"
     service = KilledService(places[0], prometheus.url, Random(f"{SEED}-kills"))
     try:
-        async with started(places[1], prometheus.url) as (_, twin):
+        # Nobody reads its log: a full pipe would hold it up.
+        quiet = {"SLOSCORE_LOG_LEVEL": "warning"}
+        async with started(places[1], prometheus.url, env=quiet) as (_, twin):
             load = Load(service, twin, deployments.addresses)
             service.check = load.check
             await load.run(KILLS)
