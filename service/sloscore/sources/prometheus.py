@@ -139,7 +139,7 @@ class PrometheusSource:
     ) -> tuple[Mapping[str, int], Mapping[str, SourceError]]:
         """Fingerprints of the scrape times of those targets that were asked for before."""
         # The times of instances that a selector does not show would have to be asked for by name.
-        known = (t for t in targets if self._seen.knows(t) and t.selector not in self._hidden)
+        known = (t for t in targets if self._seen.knows(t, at) and t.selector not in self._hidden)
         chunks = self._chunks(known)
         answers = await asyncio.gather(*(self._clocks_of(chunk, at) for chunk in chunks))
         clocks: dict[str, int] = {}
