@@ -77,13 +77,27 @@ async def stop_when_unready(process: Process, api: Api) -> None:
 async def test_it_drains_before_it_stops_and_a_second_signal_ends_that(
     drained: tuple[str, ...],
 ) -> None:
-    async with running(*drained) as process, aiohttp.ClientSession() as session:
+    asked = asyncio.Event()
+
+    async def on_sent(_: object, __: object, params: aiohttp.TraceRequestHeadersSentParams) -> None:
+        if params.url.path.endswith("/score"):
+            asked.set()
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_headers_sent.append(on_sent)
+    async with (
+        running(*drained) as process,
+        aiohttp.ClientSession(trace_configs=[trace]) as session,
+    ):
         api = Api(session, (await process.line()).split()[-1])
         await stop_when_unready(process, api)
         # It works as before.
         assert (await api.register("one", TASK)).status == 201
         assert (await api.get("/-/healthy")).status == 200
         waiting = asyncio.create_task(api.score("one", 60))
+        await asked.wait()
+        # Whatever arrived before this is being answered once this is.
+        assert (await api.get("/-/healthy")).status == 200
         process.send(signal.SIGTERM)
         assert (await process.end()).code == 0
         assert (await waiting)["status"] == "RUNNING"
