@@ -13,7 +13,7 @@ MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup demo serve test lint format types imports unit integration e2e fuzz test-prometheus-3 engines bench alerts dashboards golden lock clean
+.PHONY: help setup demo serve test lint format types imports unit integration e2e fuzz test-prometheus-3 engines bench docs alerts dashboards golden lock clean
 
 help: ## Show this list
 	@echo "Usage: make TARGET [ARGS=\"options for its tool\"] [PYTHON=python3.12]"; echo
@@ -88,6 +88,11 @@ engines: $(STAMP) ## Run the tests of the data path and the rules on every engin
 
 bench: $(STAMP) ## Run the benchmarks (ARGS=--write puts the tables into docs, ARGS=--short takes small sizes)
 	@$(BIN)/python bench/run_all.py $(ARGS)
+
+# Not --quiet, which makes --strict overlook everything.
+docs: $(STAMP) ## Build the documentation into build/site; a dead link or a page outside of mkdocs.yml fails
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict $(ARGS) || $(call fail,the site has the faults above)
+	@echo "==> Documentation: open build/site/index.html"
 
 alerts: $(STAMP) ## Make rules/sloscore-alerts.yml anew from service/sloscore/alerting
 	@$(BIN)/python -m sloscore.alerting --write rules/sloscore-alerts.yml
