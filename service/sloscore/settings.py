@@ -18,6 +18,7 @@ from pydantic.functional_validators import field_validator
 
 from sloscore.allowed_targets import AllowedTargets, allowed_targets, pattern_of
 from sloscore.logs import LogFormat, LogLevel
+from sloscore.secret_files import SecretFile, read_secret
 from sloscore.settings_access import AuthSettings, ServerTlsSettings
 from sloscore.settings_base import SettingsModel
 from sloscore.sharding import Shard
@@ -121,7 +122,7 @@ class BasicAuthSettings(SettingsModel):
 
     username: str = Field(min_length=1, pattern=r"^[^:\r\n]+$")
     password: SecretStr | None = None
-    password_file: Path | None = None
+    password_file: SecretFile | None = None
 
     @model_validator(mode="after")
     def _has_one_password(self) -> Self:
@@ -135,7 +136,7 @@ class TlsSettings(SettingsModel):
 
     ca_file: Path | None = None
     cert_file: Path | None = None
-    key_file: Path | None = None
+    key_file: SecretFile | None = None
     insecure_skip_verify: bool = False
 
     @model_validator(mode="after")
@@ -167,7 +168,7 @@ class PrometheusSettings(SettingsModel):
     samples_span: Duration = 600.0
     max_clock_skew: Duration = 2.0
     bearer_token: SecretStr | None = None
-    bearer_token_file: Path | None = None
+    bearer_token_file: SecretFile | None = None
     basic_auth: BasicAuthSettings | None = None
     headers: dict[str, SecretStr] = Field(default_factory=dict)
     parameters: dict[str, str] = Field(default_factory=dict)
@@ -299,7 +300,7 @@ class StoreSettings(SettingsModel):
     path: Path = Path("sloscore.db")
     url: Annotated[str, AfterValidator(database_url)] | None = None
     password: SecretStr | None = None
-    password_file: Path | None = None
+    password_file: SecretFile | None = None
 
     @model_validator(mode="after")
     def _has_one_password(self) -> Self:
@@ -313,13 +314,12 @@ class StoreSettings(SettingsModel):
         return self.path if self.url is None else self.url
 
     def read_password(self) -> str | None:
-        """The password of this moment, if any; raises OSError or ValueError for an unusable file."""
+        """The password of this moment, if any; raises ValueError for an unusable file."""
         if self.password_file is not None:
             try:
-                return self.password_file.read_text(encoding="utf-8").strip()
-            except UnicodeDecodeError:
-                # Its own words quote a byte of the secret.
-                raise ValueError(f"{self.password_file} is not UTF-8 text") from None
+                return read_secret(self.password_file)
+            except ValueError as error:
+                raise ValueError(f"store.password_file: {error}") from None
         return None if self.password is None else self.password.get_secret_value()
 
 

@@ -8,6 +8,7 @@ from typing import Self
 from pydantic import Field, SecretStr, model_validator
 from pydantic.functional_validators import field_validator
 
+from sloscore.secret_files import SecretFile
 from sloscore.settings_base import SettingsModel
 
 MIN_TOKEN_LENGTH = 16
@@ -33,7 +34,7 @@ class TokenSettings(SettingsModel):
     name: str = Field(min_length=1, max_length=100, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     role: Role
     sha256: SecretStr | None = None
-    token_file: Path | None = None
+    token_file: SecretFile | None = None
 
     @field_validator("sha256")
     @classmethod
@@ -60,7 +61,7 @@ class AuthSettings(SettingsModel):
     """
 
     token: SecretStr | None = None
-    token_file: Path | None = None
+    token_file: SecretFile | None = None
     tokens: tuple[TokenSettings, ...] = ()
     require_read: bool | None = None
     allow_anonymous_writes: bool = False
@@ -101,5 +102,5 @@ class ServerTlsSettings(SettingsModel):
     """
 
     cert_file: Path
-    key_file: Path
+    key_file: SecretFile
     client_ca_file: Path | None = None

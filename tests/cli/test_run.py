@@ -221,7 +221,7 @@ def test_a_commands_code_is_never_one_of_sloscores(returncode: int, code: int) -
         (["--no-service", "true"], "--no-service needs --target"),
         (["--no-service", "--target", NOWHERE, "--id", "a", "true"], "--no-service needs"),
         (["--stop-early", "true"], "--stop-early needs early_stop in the slo section"),
-        (["--token-file", "nowhere", "true"], "nowhere: there is no such file"),
+        (["--token-file", "nowhere", "true"], "--token-file: the file (of a name"),
         (["--slo", "nowhere.yaml", "true"], "nowhere.yaml: there is no such file"),
     ],
 )

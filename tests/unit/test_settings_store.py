@@ -50,7 +50,7 @@ def test_the_password_of_a_file_is_read_each_time(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="is not UTF-8 text"):
         given.read_password()
     path.unlink()
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(ValueError, match="password cannot be read: No such file"):
         given.read_password()
 
 

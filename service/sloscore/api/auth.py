@@ -14,6 +14,7 @@ from aiohttp.typedefs import Middleware
 
 from sloscore.api.problems import Handler, problem
 from sloscore.errors import SettingsError
+from sloscore.secret_files import read_secret
 from sloscore.settings import Settings
 from sloscore.settings_access import MIN_TOKEN_LENGTH, AuthSettings, Role
 
@@ -153,12 +154,9 @@ def _digest(secret: str) -> bytes:
 
 def _read(path: Path, setting: str) -> str:
     try:
-        token = path.read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise SettingsError(f"{setting}: {path} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        # Its own words quote a byte of the secret.
-        raise SettingsError(f"{setting}: {path} cannot be read: it is not UTF-8") from None
+        token = read_secret(path)
+    except ValueError as error:
+        raise SettingsError(f"{setting}: {error}") from None
     if len(token) < MIN_TOKEN_LENGTH:
         raise SettingsError(
             f"{setting}: {path} holds {len(token)} characters; "

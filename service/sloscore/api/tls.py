@@ -5,6 +5,7 @@ import ssl
 import structlog
 
 from sloscore.errors import SettingsError
+from sloscore.secret_files import unreadable
 from sloscore.settings_access import ServerTlsSettings
 from sloscore.watched import Watched
 
@@ -60,8 +61,8 @@ def _reason(error: OSError | ValueError, settings: ServerTlsSettings) -> str:
         if path is not None:
             try:
                 path.open("rb").close()
-            except OSError as unreadable:
-                return f"{path} cannot be read: {unreadable.strerror}"
+            except (OSError, ValueError) as trouble:
+                return unreadable(path, trouble)
     reason = error.reason if isinstance(error, ssl.SSLError) and error.reason else str(error)
     return (
         f"{settings.cert_file} and {settings.key_file} (or client_ca_file) cannot be used: "

@@ -53,11 +53,15 @@ def web_address(_: click.Context, option: click.Parameter, given: str) -> str:
 
 def read_token(file: Path | None) -> str | None:
     """The token of a protected service, from its file or SLOSCORE_TOKEN; raises SpecError."""
-    from sloscore.spec.loader import read_file
+    from sloscore.errors import SpecError
+    from sloscore.secret_files import read_secret
 
     if file is None:
         return os.environ.get("SLOSCORE_TOKEN") or None
-    return read_file(file).strip()
+    try:
+        return read_secret(file)
+    except ValueError as error:
+        raise SpecError([f"--token-file: {error}"]) from None
 
 
 def read_settings(config: Path | None) -> "SettingsFile":

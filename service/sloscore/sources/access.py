@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from sloscore.errors import SourceError
+from sloscore.secret_files import read_secret, reason_of
 from sloscore.settings import PrometheusSettings, TlsSettings
 from sloscore.watched import Watched
 
@@ -33,7 +34,9 @@ class Access:
         try:
             return {**self._extra, "Authorization": self._authorization.get()}
         except (OSError, ValueError) as error:
-            raise SourceError(f"cannot read the credentials: {error}", kind="auth") from None
+            raise SourceError(
+                f"cannot read the credentials: {reason_of(error)}", kind="auth"
+            ) from None
 
     def without_secrets(self, text: bytes) -> bytes:
         """What a server has said, without the credentials that it may quote."""
@@ -56,7 +59,9 @@ class Access:
         try:
             return self._tls.get()
         except (OSError, ValueError) as error:
-            raise SourceError(f"cannot use the TLS files: {error}", kind="auth") from None
+            raise SourceError(
+                f"cannot use the TLS files: {reason_of(error)}", kind="auth"
+            ) from None
 
 
 def _authorization(settings: PrometheusSettings) -> Watched[str] | None:
@@ -87,10 +92,7 @@ def _basic(user: str, password: str) -> str:
 
 
 def _single_line(path: Path) -> str:
-    try:
-        text = path.read_text(encoding="utf-8").strip()
-    except UnicodeDecodeError:
-        raise ValueError(f"{path} is not UTF-8 text") from None
+    text = read_secret(path)
     if not text or not text.isprintable():
         raise ValueError(f"{path} must hold one line of text")
     return text
