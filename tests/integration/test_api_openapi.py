@@ -149,12 +149,30 @@ def test_parameters_in_a_path_are_described() -> None:
             assert named == {part[1:-1] for part in path.split("/") if part.startswith("{")}
 
 
+def reads() -> set[tuple[str, str]]:
+    """Operations that need a token by a setting only."""
+    return {
+        (method, path)
+        for method, path in operations()
+        if {} in DOCUMENT["paths"][path][method].get("security", ())
+    }
+
+
+def test_all_but_writes_and_probes_can_be_told_to_need_a_token() -> None:
+    others = {path for method, path in operations() - reads()}
+    writes = {
+        f"{EXPERIMENTS}/{{id}}/{verb}" for verb in ("finish", "abort", "phases", "phases/end")
+    }
+    assert others == writes | {EXPERIMENTS, "/-/reload", "/-/healthy", "/-/ready"}
+    assert ("get", EXPERIMENTS) in reads()
+
+
 def test_exactly_the_writes_need_the_token() -> None:
     secured = {
         operation["operationId"]
         for methods in DOCUMENT["paths"].values()
         for operation in methods.values()
-        if "security" in operation
+        if operation.get("security") == [{"token": []}]
     }
     experiments = {"registerExperiment", "finishExperiment", "abortExperiment"}
     assert secured == experiments | {"startPhase", "endPhase", "reload"}
@@ -232,6 +250,13 @@ async def break_store(read: Reader, path: Path) -> None:
         other.execute("ALTER TABLE lost RENAME TO experiments")
 
 
+async def read_without_token(read: Reader) -> None:
+    """Everything that needs a token because the settings say so."""
+    for method, path in reads():
+        path_of = re.sub(r"{\w+}", "one", path)
+        await (read.get(path_of) if method == "get" else read.post(path_of, {}, headers={}))
+
+
 async def ask_another_shard(read: Reader, name: str) -> None:
     """Everything about one experiment, of a service that it does not belong to."""
     await read.post(EXPERIMENTS, {"id": name, "task": task_of(selector={"a": "b"})})
@@ -284,6 +309,9 @@ async def test_every_documented_answer_is_given_and_fits_its_schema(
     async with serving(sleepy, lambda: time.time() + ahead) as stalled_service:
         ahead = 86400.0
         await Reader(stalled_service, read.seen).get("/-/healthy")
+    auth = {"token": TOKEN, "require_read": True}
+    async with serving(settings(tmp_path, auth=auth)) as closed:
+        await read_without_token(Reader(closed, read.seen))
     other = {"shard": f"{1 - shard_of('one', 2)}/2", "port": 0}
     async with serving(settings(tmp_path, listen=other)) as misdirected:
         await ask_another_shard(Reader(misdirected, read.seen), "one")

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from sloscore import __version__
+from sloscore.api.auth import PROBES
 from sloscore.experiments.model import State
 from sloscore.wire import (
     Abort,
@@ -35,6 +36,7 @@ from sloscore.wire import (
 
 _REF = "#/components/schemas/{model}"
 _BODY_TOO_SLOW = 408
+_UNAUTHORIZED = 401
 _ID = {"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}
 _TASK = {"name": "task", "in": "path", "required": True, "schema": {"type": "string"}}
 
@@ -182,7 +184,10 @@ def openapi_document() -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": schemas["$defs"],
-            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {
+                "token": {"type": "http", "scheme": "bearer"},
+                "password": {"type": "http", "scheme": "basic"},
+            },
         },
     }
 
@@ -197,7 +202,10 @@ def _describe(operation: _Operation, refs: Any) -> dict[str, Any]:  # noqa: ANN4
         str(status): {"description": operation.summary, "content": content}
         for status in operation.statuses
     }
-    problems = (*operation.problems, *(() if operation.body is None else (_BODY_TOO_SLOW,)))
+    problems = {*operation.problems, *(() if operation.body is None else (_BODY_TOO_SLOW,))}
+    is_read = not operation.protected and operation.path not in PROBES
+    if is_read:
+        problems.add(_UNAUTHORIZED)
     for status in sorted(problems):
         responses[str(status)] = {"description": "What was wrong", "content": problem}
     described: dict[str, Any] = {
@@ -214,4 +222,7 @@ def _describe(operation: _Operation, refs: Any) -> dict[str, Any]:  # noqa: ANN4
         }
     if operation.protected:
         described["security"] = [{"token": []}]
+    if is_read:
+        # Settings say whether reads need one (auth.require_read); those take it as a password, too.
+        described["security"] = [{}, {"token": []}, {"password": []}]
     return described
