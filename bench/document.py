@@ -1,7 +1,8 @@
 """Where the benchmarks put their tables: between the marks of a document."""
 
 import argparse
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 _END = "<!-- end of table -->"
@@ -24,6 +25,30 @@ def publish(lines: Iterable[str], table: str, document: Path | None) -> None:
             raise ValueError(f"{document} has no table between {begin} and {_END}")
         text = "\n".join([head + begin, *printed, _END + tail])
         document.write_text(text, encoding="utf-8")
+
+
+def rows_of(document: str, table: str) -> Sequence[Sequence[str]]:
+    """The cells of a table of a document's text, those of its head first.
+
+    Raises ValueError where the document has no such table.
+    """
+    begin = f"<!-- table: {table} -->\n"
+    lines = document.partition(begin)[2].partition(_END)[0].splitlines()
+    if len(lines) < 2:
+        raise ValueError(f"the document has no table after {begin.strip()}")
+    head, _, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in lines)
+    return [head, *rows]
+
+
+def number_in(cell: str) -> float:
+    """The first number of a cell: 1000 of "1,000", 0.02 of "0.020 s", 55 of "55%".
+
+    Raises ValueError where there is none.
+    """
+    found = re.search(r"-?\d[\d,]*(\.\d+)?", cell)
+    if found is None:
+        raise ValueError(f"no number in {cell!r}")
+    return float(found[0].replace(",", ""))
 
 
 def part_options(description: str | None) -> argparse.Namespace:

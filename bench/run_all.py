@@ -12,6 +12,7 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
+from digest import digest
 from document import publish
 from machine import machine
 
@@ -52,6 +53,8 @@ def main() -> None:
             command += ["--write", str(WRITTEN_TO.get(name, DOCUMENT))]
         print(f"==> {name}", flush=True)
         subprocess.run(command, check=True)  # noqa: S603  our own scripts
+        if given.write:
+            digest(DOCUMENT)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,83 @@
+"""docs/benchmarks.md: its pictures show what its tables say."""
+
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+from tests.docs.markdown import ROOT
+
+PAGE = ROOT / "docs/benchmarks.md"
+TEXT = PAGE.read_text("utf-8")
+PICTURES = re.findall(r"\]\((images/bench-[\w-]+\.svg)\)", TEXT)
+COMMAND = "python bench/digest.py docs/benchmarks.md"
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def digested(text: str, place: Path) -> subprocess.CompletedProcess[str]:
+    """The command that makes pictures of a document's tables, on a copy."""
+    document = place / "benchmarks.md"
+    document.write_text(text, "utf-8")
+    return subprocess.run(
+        [sys.executable, "bench/digest.py", str(document)],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the document is that was digested as it is."""
+    place = tmp_path_factory.mktemp("drawn")
+    done = digested(TEXT, place)
+    assert done.returncode == 0, done.stderr
+    return place
+
+
+def test_pictures_are_those_of_the_tables(drawn: Path) -> None:
+    drawings = [f"images/{path.name}" for path in sorted((drawn / "images").iterdir())]
+    assert drawings == PICTURES
+    for picture in PICTURES:
+        committed = (ROOT / "docs" / picture).read_bytes()
+        assert (drawn / picture).read_bytes() == committed, (
+            f"{picture} is of other tables: {COMMAND}"
+        )
+        assert len(committed) < 40_000
+
+
+@pytest.mark.parametrize("picture", PICTURES)
+def test_every_figure_of_a_picture_has_a_mark(picture: str) -> None:
+    root = ET.fromstring((ROOT / "docs" / picture).read_text("utf-8"))  # noqa: S314  our own
+    figures = re.findall(r"[\d,]+: [\d.e-]+", root.findtext(f"{SVG}desc") or "")
+    drawn = root.findall(f"{SVG}g")
+    marks = [
+        path
+        for panel in drawn
+        for path in panel.iter(f"{SVG}path")
+        if path.get("class") in {"dot", "hollow"}
+    ]
+    lines = [path for path in root.iter(f"{SVG}path") if path.get("class") == "line"]
+    in_legend = len([group for group in drawn if "class" in group.attrib])
+    assert in_legend > 1
+    assert len(marks) == len(figures) + in_legend
+    assert len(lines) > in_legend
+
+
+def test_a_processor_time_too_short_to_be_told_has_a_hollow_mark(tmp_path: Path) -> None:
+    row = re.compile(r"(\| 100 \| sloscore \|.*?\|.*?\|.*?\| )[\d.]+ s")
+    hollow = []
+    for number, seconds in enumerate(("0.01 s", "0.00 s")):
+        place = tmp_path / str(number)
+        place.mkdir()
+        text, found = row.subn(rf"\g<1>{seconds}", TEXT)
+        assert found == 1
+        assert digested(text, place).returncode == 0
+        hollow.append((place / "images/bench-tick.svg").read_text("utf-8").count('"hollow"'))
+    assert hollow[1] == hollow[0] + 1
+
+
+def test_a_missing_table_is_named(tmp_path: Path) -> None:
+    done = digested(TEXT.replace("<!-- table: windows -->", ""), tmp_path)
+    assert done.returncode == 1
+    assert "no table after <!-- table: windows -->" in done.stderr
