@@ -11,7 +11,12 @@ from collections.abc import Sequence
 from typing import Final
 from weakref import WeakValueDictionary
 
-import optuna
+try:
+    import optuna
+except ModuleNotFoundError as missing:
+    raise ModuleNotFoundError(
+        "sloscore.tuners.optuna needs optuna: pip install 'sloscore[optuna]'", name=missing.name
+    ) from missing
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from sloscore.client import Experiment, Report
