@@ -13,7 +13,7 @@ MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup demo serve test lint format types imports unit integration e2e fuzz test-prometheus-3 engines bench docs alerts dashboards golden lock clean
+.PHONY: help setup demo serve test lint format types imports unit integration e2e fuzz wheel-smoke test-prometheus-3 engines bench docs alerts dashboards golden lock clean
 
 help: ## Show this list
 	@echo "Usage: make TARGET [ARGS=\"options for its tool\"] [PYTHON=python3.12]"; echo
@@ -76,6 +76,9 @@ e2e: $(STAMP) ## Run the tests of the pages in a browser (needs Chromium)
 
 fuzz: $(STAMP) ## Ask a service for all that its OpenAPI document allows and forbids (CASES=100 of each operation)
 	@SLOSCORE_FUZZ=$(CASES) $(BIN)/python -m pytest tests/integration/test_api_generated_requests.py $(ARGS)
+
+wheel-smoke: $(STAMP) ## Build the distribution, and try the wheel by itself on an interpreter (PYTHON=python3.13)
+	@SLOSCORE_WHEEL_PYTHON=$(PYTHON) $(BIN)/python -m pytest tests/integration/test_distribution.py $(ARGS)
 
 test-prometheus-3: $(STAMP) ## Run the integration tests on Prometheus 3 (from Debian unstable)
 	@echo "==> Prometheus 3: fetching it without installing it"

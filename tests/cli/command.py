@@ -86,12 +86,15 @@ class Process:
 
 @contextlib.asynccontextmanager
 async def running(
-    *arguments: str, env: Mapping[str, str] | None = None, in_terminal: bool = False
+    *arguments: str,
+    env: Mapping[str, str] | None = None,
+    in_terminal: bool = False,
+    python: str = sys.executable,
 ) -> AsyncIterator[Process]:
     """A process of its own for a command; it is killed where it has not ended by itself."""
     before = ["-c", _IN_TERMINAL, sys.executable] if in_terminal else []
     process = await asyncio.create_subprocess_exec(
-        sys.executable, *before, "-m", "sloscore", *arguments,
+        python, *before, "-m", "sloscore", *arguments,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
