@@ -13,10 +13,12 @@ from sloscore.core.objective import Direction, Objective
 from sloscore.core.penalty import Slo
 from sloscore.core.scorer import Measured, Scorer
 from sloscore.core.sli import Estimate
+from sloscore.evaluation.numbers import Numbers
 from sloscore.evaluation.rescorer import Rescorer, judged_again
 from sloscore.experiments.counted import CountedWindow, documents_of
 from sloscore.experiments.window import WindowCounts
 from sloscore.spec.slo import SloSpec
+from sloscore.wire import ScoreRequest
 
 ROLES = ("latency", "ttft", "tpot", "queue")
 SECTION: dict[str, Any] = {role: {"p90": {"threshold": 1.5}} for role in ROLES}
@@ -29,6 +31,8 @@ KEPT = documents_of(CountedWindow(START, END, COUNTS), {})
 EXPERIMENT = experiment_of(SECTION, Objective.MINIMIZE_LATENCY, None)
 RESCORER = Rescorer(SLO)
 SCORER = Scorer([Slo(5.0)] * 4, Direction.MINIMIZE)
+REQUEST = ScoreRequest(slo=SLO, base_score=1.0, values={f"{role}_p90": 1.6 for role in ROLES})
+NUMBERS = Numbers(SLO, REQUEST.objective)
 MEASURED = [Measured.of(Estimate.exact(5.5))] * 4
 
 
@@ -55,10 +59,11 @@ def calls(work: Callable[[], object]) -> int:
     ("work", "most", "what"),
     [
         (lambda: SCORER.score(1.0, MEASURED), 13, "the numbers of four SLOs"),
+        (lambda: NUMBERS.write(REQUEST, END), 140, "a report of four numbers"),
         (lambda: RESCORER.score(EXPERIMENT, KEPT), 320, "an experiment that is rescored"),
         (lambda: judged_again(EXPERIMENT, KEPT, SLO), 2700, "a report that is made again"),
     ],
-    ids=["numbers", "rescored", "report"],
+    ids=["numbers", "numbers written", "rescored", "report"],
 )
 def test_scoring_takes_few_calls(work: Callable[[], object], most: int, what: str) -> None:
     found = calls(work)

@@ -25,6 +25,7 @@ from sloscore.api.page.routes import ROUTES
 from sloscore.api.problems import problems
 from sloscore.api.request_log import log_requests, name_request
 from sloscore.conventions import RUNBOOKS_PATH
+from sloscore.evaluation.numbers import KnownNumbers
 
 _SCORE, _CHECK = "/api/v1/score", "/api/v1/check"
 _CURVES, _RULES = "/api/v1/curves", "/api/v1/rules"
@@ -47,6 +48,7 @@ def make_app(context: Context, access: Access) -> web.Application:
     )
     app[CONTEXT] = context
     app[drafts.ONE_AT_A_TIME] = asyncio.Lock()
+    app[scores.NUMBERS] = KnownNumbers()
     app.on_response_prepare.extend(
         (harden(is_https=context.settings.listen.tls is not None), name_request)
     )

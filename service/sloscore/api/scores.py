@@ -1,19 +1,22 @@
 """Handlers for what needs no registration: stateless scores and the ranking of a task."""
 
 import math
+from typing import Final
 
 from aiohttp import web
 
-from sloscore.api.body import read_body, refuse_unknown, respond
+from sloscore.api.body import read_body, refuse_unknown, respond, respond_encoded
 from sloscore.api.context import CONTEXT
 from sloscore.api.experiments import document_of
 from sloscore.core.objective import Direction
 from sloscore.errors import ExperimentNotFoundError
 from sloscore.evaluation.budget import document_of_budget
+from sloscore.evaluation.numbers import KnownNumbers
 from sloscore.evaluation.past import score_past
-from sloscore.evaluation.report import report_values
 from sloscore.experiments.model import FINAL, Experiment, State
 from sloscore.wire import ScoreRequest, TaskDocument
+
+NUMBERS: Final = web.AppKey("numbers", KnownNumbers)
 
 
 async def score_now(request: web.Request) -> web.Response:
@@ -21,7 +24,7 @@ async def score_now(request: web.Request) -> web.Response:
     body = await read_body(request, ScoreRequest)
     context = request.app[CONTEXT]
     if body.values is not None:
-        return respond(report_values(body, context.clock()))
+        return respond_encoded(request.app[NUMBERS].report(body, context.clock()))
     settings = context.settings.evaluation
     return respond(await score_past(context.source, body, settings, context.clock()))
 

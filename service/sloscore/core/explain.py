@@ -15,7 +15,7 @@ def explain(
     """The sentence for an SLI that has a value; ``more`` requests would settle its verdict."""
     unit = sli.signal.unit
     text = f"{capital(sli.title)} is {amount(estimate.value, unit)}, "
-    text += _standing(estimate.value, slo, unit)
+    text += against_limit(estimate.value, slo, unit)
     if evidence := _evidence(sli, estimate, slo):
         text += f": {evidence}"
     if uncertainty is Uncertainty.BUCKETS:
@@ -35,7 +35,8 @@ def explain(
     return text + "."
 
 
-def _standing(value: float, slo: Slo, unit: str) -> str:
+def against_limit(value: float, slo: Slo, unit: str) -> str:
+    """How a value stands against its limit, as the end of a sentence."""
     name = "minimum" if slo.is_minimum else "threshold"
     threshold = f"the {name} of {_limit(slo.threshold, unit)}"
     verdict = verdict_at(value, slo)
