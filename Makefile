@@ -13,7 +13,7 @@ MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup demo serve test lint format types imports unit integration e2e fuzz wheel-smoke test-prometheus-3 engines bench docs alerts dashboards golden lock clean
+.PHONY: help setup demo serve test lint format types imports unit integration e2e fuzz wheel-smoke test-prometheus-3 engines bench docs alerts dashboards kubernetes golden lock clean
 
 help: ## Show this list
 	@echo "Usage: make TARGET [ARGS=\"options for its tool\"] [PYTHON=python3.12]"; echo
@@ -102,6 +102,9 @@ alerts: $(STAMP) ## Make rules/sloscore-alerts.yml anew from service/sloscore/al
 
 dashboards: $(STAMP) ## Make dashboards/*.json anew from tools/dashboards
 	@$(BIN)/python -m tools.dashboards
+
+kubernetes: $(STAMP) ## Make the generated files of deploy/kubernetes/monitoring anew
+	@$(BIN)/python -m tools.kubernetes
 
 golden: $(STAMP) ## Make the golden rule files of the tests anew (tests/golden/rules)
 	@$(BIN)/python -m tests.golden.rules.cases

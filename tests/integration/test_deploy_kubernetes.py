@@ -46,9 +46,11 @@ def test_the_command_takes_the_arguments_and_finds_the_settings() -> None:
     mounts = {one["name"]: Path(one["mountPath"]) for one in container["volumeMounts"]}
     (file,) = manifest("configmap")["data"]
     assert parsed["config"] == mounts["config"] / file
-    (secret,) = manifest("secret.example")["stringData"]
+    secret, read_secret = manifest("secret.example")["stringData"]
     given = settings()
+    (reader,) = given.auth.tokens
     assert given.auth.token_file == mounts["token"] / secret
+    assert reader.token_file == mounts["token"] / read_secret
     assert given.store.path.parent == mounts["store"]
 
 
