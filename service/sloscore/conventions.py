@@ -86,6 +86,7 @@ ALERT_DOWN: Final = "SloscoreDown"
 ALERT_EVALUATION_STALE: Final = "SloscoreEvaluationStale"
 ALERT_EVALUATION_ERRORS: Final = "SloscoreEvaluationErrors"
 ALERT_SOURCE_ERRORS: Final = "SloscoreSourceErrors"
+ALERT_STORE_DOWN: Final = "SloscoreStoreDown"
 ALERT_RELOAD_FAILED: Final = "SloscoreConfigReloadFailed"
 
 # Recorded by generated rules, as level:metric:operation; the levels are the labels that are left

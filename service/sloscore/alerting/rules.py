@@ -176,6 +176,24 @@ def _of_service(job: str) -> Iterator[Alert]:
         **of_service,
     )
     yield Alert(
+        name=names.ALERT_STORE_DOWN,
+        severity="critical",
+        expr=f"{names.STORE_UP} == 0",
+        hold="1m",
+        keep="1m",
+        reason="A lock that another process holds for seconds is waited for, or tried again by clients.",
+        summary="sloscore cannot use its store",
+        description=(
+            "{{ $labels.instance }} cannot read its store, or could not write it when it tried last: it "
+            "takes no experiments, and stores no final score."
+        ),
+        action=(
+            "Ask its /-/ready, which says the reason and tries to write again. Make room on the disk, or "
+            "bring the database back: what waits is stored then."
+        ),
+        **of_service,
+    )
+    yield Alert(
         name=names.ALERT_EVALUATION_ERRORS,
         severity="warning",
         expr=_errors(names.EVALUATION_ERRORS),
