@@ -188,7 +188,7 @@ def test_csv_json_and_yaml_hold_the_same_windows_in_their_order(
         ("w.json", "[\n[1, 2]]", [":2: must be a mapping with start, end and, if you like, name"]),
         ("w.json", '[\n{"start": 1,\n "end": true}]', [":2: end: a time is written"]),
         ("w.json", '[{"start": 1, "end": 2, "name": 7}]', [":1: name: must be text, got 7"]),
-        ("w.json", '[{"start": 1,\n}]', [":2:1: is not valid JSON"]),
+        ("w.json", '[{"start": 1,\n"end": }]', [":2:8: is not valid JSON"]),
         ("w.yaml", "- {start: 1, end: 2}\n- {end: 2}\n", [":2: start: is required"]),
     ],
 )

@@ -385,8 +385,8 @@ def test_yaml_that_cannot_be_read_is_refused_with_a_sentence(text: str, problem:
     ("text", "problem"),
     [
         (
-            '{"a": 1,\n "b": 2,}',
-            "t.json:2:9: is not valid JSON: expecting property name enclosed in double quotes",
+            '{"a": 1,\n b: 2}',
+            "t.json:2:2: is not valid JSON: expecting property name enclosed in double quotes",
         ),
         ('{"a": 1}\n{', "t.json:2:1: is not valid JSON: extra data"),
         (
