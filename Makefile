@@ -106,8 +106,9 @@ dashboards: $(STAMP) ## Make dashboards/*.json anew from tools/dashboards
 kubernetes: $(STAMP) ## Make the generated files of deploy/kubernetes/monitoring anew
 	@$(BIN)/python -m tools.kubernetes
 
-golden: $(STAMP) ## Make the golden rule files of the tests anew (tests/golden/rules)
+golden: $(STAMP) ## Make the golden files of the tests anew: rules, public Python names (tests/golden)
 	@$(BIN)/python -m tests.golden.rules.cases
+	@$(BIN)/python -m tests.golden.api.public
 
 lock: ## Make requirements.lock anew: the newest versions that pyproject.toml allows, with hashes
 	@tools/lock.sh $(PYTHON)

@@ -10,6 +10,12 @@ from typing import Any, Final, NamedTuple
 from sloscore.core.curve import DEFAULT_STEEPNESS, PenaltyFunction
 from sloscore.core.penalty import DEFAULT_FAIL_RATIO, SEVERE_RATIO, reaches
 
+__all__ = [
+    "calculate_objective_score",
+    "calculate_slo_penalty",
+    "experiment_result",
+]
+
 _KEYS: Final[Mapping[str, str]] = {
     "p50": "p50_e2e_latency",
     "p90": "p90_e2e_latency",

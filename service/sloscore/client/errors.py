@@ -13,6 +13,20 @@ SLOClientError
 `-- ExperimentAborted           the experiment was called off, so it has no score
 """
 
+__all__ = [
+    "Conflict",
+    "ExperimentAborted",
+    "InvalidRequest",
+    "NotRegistered",
+    "RequestRefused",
+    "ResultTimeout",
+    "SLOClientError",
+    "ServiceFailed",
+    "ServiceUnreachable",
+    "TooMany",
+    "Unauthorized",
+]
+
 
 class SLOClientError(Exception):
     """Base of all errors that the client raises on purpose."""

@@ -15,6 +15,10 @@ from threading import Condition, Thread
 from typing import Any, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
+__all__ = [
+    "FakeService",
+]
+
 _PREFIX = "/api/v1/experiments"
 _OUTCOME: Mapping[str, Any] = {
     "status": "SUCCESS",

@@ -22,6 +22,18 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from sloscore.client import Experiment, Report
 from sloscore.client.errors import SLOClientError
 
+__all__ = [
+    "CONSTRAINTS",
+    "EXPERIMENT",
+    "REASON",
+    "AdvicePruner",
+    "NoScore",
+    "constraints",
+    "record",
+    "tell",
+    "value_and_constraints",
+]
+
 CONSTRAINTS: Final = "sloscore_constraints"
 EXPERIMENT: Final = "sloscore_experiment"
 REASON: Final = "sloscore_reason"
