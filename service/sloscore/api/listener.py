@@ -12,6 +12,7 @@ from typing import cast
 
 from aiohttp import web
 
+from sloscore.api.handshakes import TlsDoor
 from sloscore.api.headers import headers_of
 from sloscore.api.unreadable import Protocol
 from sloscore.errors import SettingsError
@@ -24,7 +25,8 @@ _BACKLOG = 1024
 _OTHER_FILES = 256
 _REFUSAL_SECONDS = 1.0
 _HANDSHAKE_SECONDS = 10.0
-_SHUTDOWN_SECONDS = 1.0
+# Past the limit so many more may be in a handshake, to be told so.
+_REFUSED_HANDSHAKES = 64
 
 
 def listen(settings: ListenSettings, limits: LimitSettings) -> socket.socket:
@@ -54,7 +56,7 @@ async def accept(
     runner: web.AppRunner,
     limits: LimitSettings,
     tls: ssl.SSLContext | None = None,
-) -> asyncio.Server:
+) -> asyncio.Server | TlsDoor:
     """Let a runner that is set up answer on the socket; connections past the limit are refused."""
     loop = asyncio.get_running_loop()
     is_https = tls is not None
@@ -62,19 +64,23 @@ async def accept(
     most = max(1, min(limits.max_connections, _files_allowed() - _OTHER_FILES))
     refusal = _refusal(most, headers_of(is_https=is_https))
 
-    def protocol() -> asyncio.Protocol:
-        if len(answering.connections) >= most:
+    def protocol(taken: int) -> asyncio.Protocol:
+        if taken >= most:
             return _Refusing(refusal)
         return Protocol(answering, loop, limits.idle_timeout, is_https=is_https)
 
-    return await loop.create_server(
-        protocol,
-        sock=listener,
-        backlog=_BACKLOG,
-        ssl=tls,
-        ssl_handshake_timeout=_HANDSHAKE_SECONDS if tls else None,
-        ssl_shutdown_timeout=_SHUTDOWN_SECONDS if tls else None,
-    )
+    if tls is None:
+        return await loop.create_server(
+            lambda: protocol(len(answering.connections)), sock=listener, backlog=_BACKLOG
+        )
+    door = TlsDoor(listener, tls, min(_HANDSHAKE_SECONDS, limits.idle_timeout))
+
+    def protocol_of_tls() -> asyncio.Protocol | None:
+        taken = len(door.handshaking.union(answering.connections))
+        return protocol(taken) if taken < most + _REFUSED_HANDSHAKES else None
+
+    door.open(protocol_of_tls)
+    return door
 
 
 def _files_allowed() -> int:
