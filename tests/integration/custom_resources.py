@@ -50,12 +50,33 @@ _ALERT: Final = fields(
     {"alert": _TEXT, "expr": _TEXT, "labels": _LABELS, "annotations": _LABELS},
     {"for": _DURATION, "keep_firing_for": _DURATION},
 )
+_ARGUMENT: Final = fields(
+    {"name": _TEXT}, {"value": _TEXT, "valueFrom": fields({"secretKeyRef": _SECRET_KEY})}
+)
+_WEB: Final = fields(
+    {"url": _TEXT},
+    {
+        "timeoutSeconds": _COUNT,
+        "headers": many(fields({"key": _TEXT, "value": _TEXT})),
+        "jsonPath": _TEXT,
+    },
+)
+_MEASURED: Final = fields(
+    {"name": _TEXT, "provider": fields({"web": _WEB})},
+    {"successCondition": _TEXT, "failureCondition": _TEXT},
+)
 SPECS: Final[Mapping[tuple[str, str], Json]] = {
     ("monitoring.coreos.com/v1", "ServiceMonitor"): fields(
         {"selector": _SELECTOR, "endpoints": many(_ENDPOINT)}, {"jobLabel": _TEXT}
     ),
     ("monitoring.coreos.com/v1", "PrometheusRule"): fields(
         {"groups": many(fields({"name": _TEXT, "rules": many(_ALERT)}))}
+    ),
+    ("argoproj.io/v1alpha1", "AnalysisTemplate"): fields(
+        {"args": many(_ARGUMENT), "metrics": many(_MEASURED)}
+    ),
+    ("flagger.app/v1beta1", "MetricTemplate"): fields(
+        {"provider": fields({"type": _TEXT, "address": _TEXT}), "query": _TEXT}
     ),
 }
 

@@ -1,11 +1,10 @@
 """Every query of the dashboards, as Grafana would ask it, to a Prometheus that has scraped sloscore."""
 
-import contextlib
 import json
 import math
 import re
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import pytest
 from tests.integration.dashboards import (
@@ -21,17 +20,15 @@ from tests.integration.dashboards import (
     TASK,
     Shown,
     instant,
-    show,
 )
-from tests.integration.service import Deployments, Json
+from tests.integration.service import Json
 from tools.dashboards.__main__ import DIRECTORY
 from tools.dashboards.grafana import ALL, Asked, Kind, ask, fill, queries
 
 from sloscore.core.sli import signal_of
-from sloscore.simulate.prometheus import PrometheusProcess
 
 pytestmark = pytest.mark.prometheus
-pytest_plugins = ["tests.integration.service_fixtures"]
+pytest_plugins = ["tests.integration.shown_fixtures"]
 
 BOARDS: Mapping[str, Json] = {
     path.stem: json.loads(path.read_text()) for path in sorted(DIRECTORY.glob("*.json"))
@@ -41,20 +38,6 @@ HISTOGRAMS = (VLLM, "sglang:time_to_first_token_seconds_bucket")
 
 Given = str | Sequence[str]
 Choice = Mapping[str, Sequence[str]]
-
-
-@pytest.fixture(scope="module")
-def shown(
-    deployments: Deployments,
-    prometheus: PrometheusProcess,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[Shown]:
-    stack = contextlib.AsyncExitStack()
-    place = tmp_path_factory.mktemp("dashboards")
-    try:
-        yield deployments.run(show(stack, deployments, prometheus, place))
-    finally:
-        deployments.run(stack.aclose())
 
 
 # Which queries may bring nothing though the dashboard shows what there is, and why.
