@@ -1,13 +1,13 @@
 """A window from the raw samples that the source keeps."""
 
-import asyncio
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TypeVar
 
 from sloscore.core.samples import Target
 from sloscore.errors import SourceError
 from sloscore.experiments.window import WindowAccumulator
-from sloscore.sources.base import MetricSource, SteadySource
+from sloscore.sources.base import MetricSource, Snapshot, SteadySource
 
 Window = TypeVar("Window", bound=WindowAccumulator)
 
@@ -17,6 +17,14 @@ FRESH_SECONDS = 15.0
 # A slow scrape is stored later than quick ones that began after it: an instance that is new would
 # lose its first. As long as the longest scrape timeout that is in use.
 _LATE_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """A window up to now, and the last samples that it was fed."""
+
+    window: WindowAccumulator
+    last: Snapshot
 
 
 async def open_window(
@@ -52,29 +60,23 @@ async def catch_up(
 
 async def resumed(
     source: MetricSource, starts: Mapping[Target, float], until: float
-) -> dict[str, WindowAccumulator]:
+) -> dict[str, Resumed]:
     """Windows by their targets' keys of which few samples tell all up to ``until`` (Unix seconds).
 
     Each is the same that ``open_window`` and ``catch_up`` give, which those want that are left out.
     """
     if not starts or not isinstance(source, SteadySource):
         return {}
-    opened = await asyncio.gather(
-        *(open_window(source, target, start) for target, start in starts.items()),
-        return_exceptions=True,
-    )
-    windows: dict[Target, WindowAccumulator] = {}
-    seen: dict[Target, float] = {}
-    for target, window in zip(starts, opened, strict=True):
-        if isinstance(window, WindowAccumulator) and (last := window.last_sample_time()):
-            windows[target], seen[target] = window, last
-    steady = await source.steady(seen, until)
+    steady = await source.steady(starts, until)
     found = {}
-    for target, window in windows.items():
-        samples = steady[target.key]
-        if samples is not None and window.continues_in(samples):
-            window.feed(samples)
-            found[target.key] = window
+    for target, start in starts.items():
+        if (ends := steady[target.key]) is None:
+            continue
+        window = WindowAccumulator(start)
+        window.feed(ends.first)
+        if window.continues_in(ends.rest):
+            window.feed(ends.rest)
+            found[target.key] = Resumed(window, ends.last)
     return found
 
 

@@ -91,7 +91,7 @@ async def evaluate(
     """
     warming = [live for live in batch if now < live.start]
     due = [live for live in batch if now >= live.start and live.is_due(now)]
-    await _resume(source, due, now)
+    known = await _resume(source, due, now)
     prepared = await asyncio.gather(*(_prepare(source, live, now) for live in due))
     found: dict[str, Report | SourceError] = {
         live.target.key: error
@@ -100,7 +100,8 @@ async def evaluate(
     }
     found |= {live.target.key: _report_warmup(live, now) for live in warming}
     ready = [live for live in batch if live.window is not None and live.target.key not in found]
-    snapshots = await source.snapshot([live.target for live in ready], now)
+    asked = [live.target for live in ready if live.target.key not in known]
+    snapshots = {**known, **await source.snapshot(asked, now)}
     async with turn or contextlib.nullcontext():
         for live in ready:
             snapshot = snapshots[live.target.key]
@@ -142,8 +143,11 @@ def broken(error: Exception) -> SourceError:
     return failure
 
 
-async def _resume(source: MetricSource, due: Sequence[Live], now: float) -> None:
-    """Open the windows that are older than a snapshot can tell, as far as that is done at once."""
+async def _resume(source: MetricSource, due: Sequence[Live], now: float) -> dict[str, Snapshot]:
+    """Open the windows that are older than a snapshot can tell, as far as that is done at once.
+
+    Gives the snapshots that were taken for that, by experiment id.
+    """
     old = [
         live
         for live in due
@@ -152,9 +156,11 @@ async def _resume(source: MetricSource, due: Sequence[Live], now: float) -> None
     try:
         windows = await resumed(source, {live.target: live.start for live in old}, now)
     except Exception:  # noqa: BLE001  each is opened by itself then, and tells what breaks
-        return
+        return {}
     for live in old:
-        live.window = windows.get(live.target.key)
+        if (found := windows.get(live.target.key)) is not None:
+            live.window = found.window
+    return {key: found.last for key, found in windows.items()}
 
 
 async def _prepare(source: MetricSource, live: Live, now: float) -> SourceError | None:

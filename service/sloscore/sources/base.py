@@ -26,6 +26,18 @@ class Offset:
         return max(0.0, abs(self.seconds) - self.error)
 
 
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """Samples that tell all of a window: ``first`` its baseline, ``rest`` what came after that.
+
+    Of ``rest`` only the ``last`` sample of each instance has values.
+    """
+
+    first: Snapshot
+    rest: Snapshot
+    last: Snapshot
+
+
 class MetricSource(Protocol):
     """Gives cumulative samples of inference servers; never a rate, never an extrapolation."""
 
@@ -67,12 +79,11 @@ class SteadySource(Protocol):
     """A metric source that tells windows apart of which not all samples are needed."""
 
     async def steady(
-        self, after: Mapping[Target, float], until: float
-    ) -> Mapping[str, Snapshot | None]:
-        """Samples between each target's time and ``until`` (Unix seconds), by the targets' keys.
+        self, starts: Mapping[Target, float], until: float
+    ) -> Mapping[str, Ends | None]:
+        """The windows from each target's start up to ``until`` (Unix seconds), by the targets' keys.
 
-        As ``MetricSource.samples``, but that of each instance only the last sample has values. None
-        where those before may tell more than it does, or where the source does not answer.
+        None where samples between may tell more than the ends do, or where the source does not answer.
         """
         ...
 

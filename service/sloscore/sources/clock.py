@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from sloscore.core.samples import Target
 from sloscore.errors import SourceDownError, SourceError
-from sloscore.sources.base import Snapshot
+from sloscore.sources.base import Ends, Snapshot
 from sloscore.sources.prometheus import PrometheusSource
 
 # A reading holds for this long, so that those who are settled at once do not ask each for itself.
@@ -56,7 +56,7 @@ class PunctualSource:
 
     async def steady(
         self, starts: Mapping[Target, float], until: float
-    ) -> Mapping[str, Snapshot | None]:
+    ) -> Mapping[str, Ends | None]:
         """See SteadySource."""
         try:
             await self._agree()

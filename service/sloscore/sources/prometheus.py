@@ -10,7 +10,7 @@ from sloscore.core.samples import Labels, Target
 from sloscore.errors import SourceError
 from sloscore.settings import PrometheusSettings
 from sloscore.sources import promql
-from sloscore.sources.base import Offset, OnQuery, Snapshot
+from sloscore.sources.base import Ends, Offset, OnQuery, Snapshot
 from sloscore.sources.columns import ColumnReader
 from sloscore.sources.decode import (
     SamplesAnswer,
@@ -24,7 +24,7 @@ from sloscore.sources.decode import (
 )
 from sloscore.sources.scrapes import Instance
 from sloscore.sources.seen import Seen
-from sloscore.sources.steady import decode_marks, steady_samples
+from sloscore.sources.steady import Marks, decode_marks, shared_moments, steady_samples, was_by
 from sloscore.sources.transport import Transport
 
 T = TypeVar("T")
@@ -33,6 +33,8 @@ _THREAD_ABOVE_BYTES = 64 * 1024
 _REMEMBERED_SELECTORS = 20_000
 # Prometheus 2 includes the far end of a range, 3 does not: ask for more, and cut exactly here.
 _RANGE_MARGIN = 1.0
+# How far back Prometheus looks for the last sample, where its own settings do not say otherwise.
+_LOOKBACK_SECONDS = 300.0
 # Seconds of raw samples that are not asked for in smaller parts.
 _SHORTEST_SPAN = 10.0
 
@@ -98,9 +100,9 @@ class PrometheusSource:
 
     async def steady(
         self, starts: Mapping[Target, float], until: float
-    ) -> Mapping[str, Snapshot | None]:
+    ) -> Mapping[str, Ends | None]:
         """See SteadySource."""
-        found: dict[str, Snapshot | None] = dict.fromkeys(target.key for target in starts)
+        found: dict[str, Ends | None] = dict.fromkeys(target.key for target in starts)
         usable = [target for target in starts if promql.unusable(target) is None]
         # What began at about the same time, as a query looks back for all alike.
         usable.sort(key=starts.__getitem__)
@@ -163,23 +165,54 @@ class PrometheusSource:
 
     async def _steady_in(
         self, chunk: promql.Chunk, starts: Mapping[Target, float], until: float
-    ) -> Mapping[str, Snapshot | None]:
-        seconds = until - min(starts[target] for target in chunk.targets) + _RANGE_MARGIN
+    ) -> Mapping[str, Ends]:
+        first = min(starts[target] for target in chunk.targets)
         marks = await self._query(
             "samples",
-            promql.marks_query(chunk, seconds),
+            promql.marks_query(chunk, until - first + _LOOKBACK_SECONDS),
             until,
             lambda body: decode_marks(body, chunk),
         )
+        baselines = await self._baselines(chunk, starts, marks)
+        if not baselines:
+            return {}
+        oldest = min(sample.time for snapshot in baselines.values() for sample in snapshot)
         unsteady = await self._query(
-            "samples", promql.unsteady_query(chunk, seconds), until, decode_instances
+            "samples",
+            promql.unsteady_query(chunk, until - oldest + _RANGE_MARGIN),
+            until,
+            decode_instances,
         )
-        snapshots = await self._snapshot_of(chunk, until)
-        found: dict[str, Snapshot | None] = {}
+        snapshots = await self.snapshot(chunk.targets, until)
+        found: dict[str, Ends] = {}
         for target in chunk.targets:
-            snapshot, own = snapshots[target.selector], marks[target.selector]
-            if not isinstance(snapshot, SourceError):
-                found[target.key] = steady_samples(snapshot, own, unsteady, starts[target])
+            last, baseline = snapshots[target.key], baselines.get(target.key)
+            if baseline is None or isinstance(last, SourceError):
+                continue
+            after = min(sample.time for sample in baseline)
+            if after <= first - _LOOKBACK_SECONDS:
+                continue
+            rest = steady_samples(last, marks[target.selector], unsteady, after)
+            if rest is not None:
+                found[target.key] = Ends(baseline, rest, last)
+        return found
+
+    async def _baselines(
+        self,
+        chunk: promql.Chunk,
+        starts: Mapping[Target, float],
+        marks: Mapping[Labels, Mapping[Instance, Marks]],
+    ) -> Mapping[str, Snapshot]:
+        """What was scraped last at each target's start, of those that had been scraped by then."""
+        shared = shared_moments({t: (starts[t], marks[t.selector]) for t in chunk.targets})
+        asked = [(at, part) for at, same in shared.items() for part in self._chunks(same)]
+        answers = await asyncio.gather(*(self._snapshot_of(part, at) for at, part in asked))
+        found = {}
+        for (_, part), answer in zip(asked, answers, strict=True):
+            for target in part.targets:
+                snapshot = answer[target.selector]
+                if not isinstance(snapshot, SourceError) and was_by(starts[target], snapshot):
+                    found[target.key] = snapshot
         return found
 
     async def _snapshot_of(

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from sloscore.core.samples import InstanceSample, Target
 from sloscore.errors import SourceError
 from sloscore.settings import ScrapeSettings
-from sloscore.sources.base import MetricSource, Snapshot, SteadySource
+from sloscore.sources.base import Ends, MetricSource, Snapshot, SteadySource
 from sloscore.sources.scrape import ScrapeSource
 
 _NO_PROMETHEUS = (
@@ -77,9 +77,9 @@ class RoutedSource:
 
     async def steady(
         self, starts: Mapping[Target, float], until: float
-    ) -> Mapping[str, Snapshot | None]:
+    ) -> Mapping[str, Ends | None]:
         """See SteadySource; what is scraped here is at hand anyway."""
-        found: dict[str, Snapshot | None] = dict.fromkeys(target.key for target in starts)
+        found: dict[str, Ends | None] = dict.fromkeys(target.key for target in starts)
         asked = {target: start for target, start in starts.items() if not target.url}
         if asked and self._prometheus is not None:
             async with self._in_use() as prometheus:

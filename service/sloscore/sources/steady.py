@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from sloscore.core.histogram import Layout
-from sloscore.core.samples import InstanceSample, Labels, is_same_start
+from sloscore.core.samples import InstanceSample, Labels, Target, is_same_start
 from sloscore.sources.base import Snapshot
 from sloscore.sources.decode import instance_of, milliseconds, result_of, well_formed
 from sloscore.sources.promql import UP, Chunk
@@ -38,6 +38,38 @@ def decode_marks(body: bytes, chunk: Chunk) -> Mapping[Labels, Mapping[Instance,
             told = marks.up if labels["__name__"] == UP else marks.starts
             told.update((milliseconds(time), float(value)) for time, value in row["values"])
     return found
+
+
+def shared_moments(
+    starts: Mapping[Target, tuple[float, Mapping[Instance, Marks]]],
+) -> dict[float, list[Target]]:
+    """The few moments (Unix seconds) at which the last scrapes before all these starts are the last.
+
+    That is from each start up to the next scrape of any of its instances. Targets that were not
+    scraped since have no moment.
+    """
+    spans = []
+    for target, (start, marks) in starts.items():
+        since = milliseconds(start)
+        later = [time for own in marks.values() for time in own.up if time > since]
+        if later:
+            spans.append((min(later) - 1, since, target))
+    spans.sort(key=lambda span: span[:2])
+    found: dict[float, list[Target]] = {}
+    while spans:
+        moment = spans[0][0]
+        found[moment / 1000] = [target for _, since, target in spans if since <= moment]
+        spans = [span for span in spans if span[1] > moment]
+    return found
+
+
+def was_by(start: float, snapshot: Snapshot) -> bool:
+    """Whether a snapshot of a later moment shows what was scraped by ``start`` (Unix seconds).
+
+    A scrape can be stored late, after somebody has looked for the one that follows the start.
+    """
+    since = milliseconds(start)
+    return bool(snapshot) and all(milliseconds(sample.time) <= since for sample in snapshot)
 
 
 def steady_samples(
