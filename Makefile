@@ -13,7 +13,7 @@ MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help setup demo serve test lint format types imports unit integration e2e fuzz wheel-smoke test-prometheus-3 engines bench docs alerts dashboards kubernetes golden lock clean
+.PHONY: help setup demo serve test lint format types imports unit integration e2e fuzz wheel-smoke test-prometheus-3 engines bench docs reference alerts dashboards kubernetes golden lock clean
 
 help: ## Show this list
 	@echo "Usage: make TARGET [ARGS=\"options for its tool\"] [PYTHON=python3.12]"; echo
@@ -96,6 +96,9 @@ bench: $(STAMP) ## Run the benchmarks (ARGS=--write puts the tables into docs, A
 docs: $(STAMP) ## Build the documentation into build/site; a dead link or a page outside of mkdocs.yml fails
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict $(ARGS) || $(call fail,the site has the faults above)
 	@echo "==> Documentation: open build/site/index.html"
+
+reference: $(STAMP) ## Make docs/reference anew from the code
+	@$(BIN)/python -m tools.reference
 
 alerts: $(STAMP) ## Make rules/sloscore-alerts.yml anew from service/sloscore/alerting
 	@$(BIN)/python -m sloscore.alerting --write rules/sloscore-alerts.yml

@@ -10,7 +10,7 @@ from sloscore import conventions as names
 from sloscore.core.compare import Outcome
 from sloscore.core.sli import signal_of
 from sloscore.core.verdict import Verdict
-from sloscore.evaluation.board import Board
+from sloscore.evaluation.board import Board, Posted
 from sloscore.evaluation.budget import budget_of_tally
 from sloscore.evaluation.figures import ChangeFigures, Figures, SliFigures
 from sloscore.experiments.model import State, TaskTally
@@ -53,7 +53,7 @@ _REQUESTS = "Requests that finished in the window."
 _INFO = "Always 1; the labels describe the experiment."
 
 
-def add_reports(gauges: Gauges, board: Board) -> None:
+def add_reports(gauges: Gauges, board: Iterable[Posted]) -> None:
     """Add the board: one series a gauge for each experiment and SLI.
 
     What is not known is not exposed: ``_no_data`` says so, never a zero.

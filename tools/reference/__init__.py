@@ -1,0 +1,1 @@
+"""Reference pages made of the code: ``make reference`` writes docs/reference."""
