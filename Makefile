@@ -89,7 +89,7 @@ test-prometheus-3: $(STAMP) ## Run the integration tests on Prometheus 3 (from D
 engines: $(STAMP) ## Run the tests of the data path and the rules on every engine in SLOSCORE_STACK
 	@$(BIN)/python -m tools.engines $(ARGS) || $(call fail,an engine failed its tests: see above)
 
-bench: $(STAMP) ## Run the benchmarks (ARGS=--write puts the tables into docs, ARGS=--short takes small sizes)
+bench: $(STAMP) ## Run the benchmarks (ARGS=--write puts tables and pictures into docs, ARGS=--short takes small sizes)
 	@$(BIN)/python bench/run_all.py $(ARGS)
 
 # Not --quiet, which makes --strict overlook everything.

@@ -11,6 +11,7 @@ Grid is a list of all configurations in an order shuffled for each seed. GPU hou
 
 import argparse
 import functools
+import importlib.util
 import math
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -280,6 +281,8 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2, help="processes")
     parser.add_argument("--write", type=Path, help="document whose table and picture to replace")
     options = parser.parse_args()
+    if options.write and importlib.util.find_spec("matplotlib") is None:
+        parser.error("--write draws with matplotlib: pip install 'sloscore[analysis]'")
     with ProcessPoolExecutor(options.jobs) as pool:
         truths = dict(zip(serving.SPACE, pool.map(serving.truth, serving.SPACE), strict=True))
         budget = [options.trials] * options.seeds

@@ -1,4 +1,4 @@
-"""What docs/benchmarks.md draws from its own tables: the pictures beside them.
+"""What docs/benchmarks.md makes of its own tables: the table of goals, and the pictures.
 
     python bench/digest.py docs/benchmarks.md
 
@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from chart import Line, Panel, svg
-from document import number_in, rows_of
+from document import number_in, replaced, rows_of
+from goals import goals
 
 # Prometheus tells its processor time in steps of 0.01 s; half of one is drawn where it tells of none.
 CPU_FLOOR = 0.005
@@ -78,11 +79,12 @@ PICTURES: Mapping[str, Callable[[str], str]] = {
 
 
 def digest(document: Path) -> Sequence[Path]:
-    """Draw the pictures of a document anew; returns where they are.
+    """Make the goals and the pictures of a document anew; returns where these are.
 
     Raises ValueError where it lacks a table.
     """
     text = document.read_text(encoding="utf-8")
+    document.write_text(replaced(text, "goals", goals(text)), encoding="utf-8")
     images = document.parent / "images"
     images.mkdir(exist_ok=True)
     for name, draw in PICTURES.items():

@@ -18,13 +18,21 @@ def publish(lines: Iterable[str], table: str, document: Path | None) -> None:
         print(line, flush=True)
         printed.append(line)
     if document is not None:
-        begin = f"<!-- table: {table} -->"
-        head, _, rest = document.read_text(encoding="utf-8").partition(begin)
-        _, end, tail = rest.partition(_END)
-        if not end:
-            raise ValueError(f"{document} has no table between {begin} and {_END}")
-        text = "\n".join([head + begin, *printed, _END + tail])
-        document.write_text(text, encoding="utf-8")
+        text = document.read_text(encoding="utf-8")
+        document.write_text(replaced(text, table, printed), encoding="utf-8")
+
+
+def replaced(document: str, table: str, lines: Iterable[str]) -> str:
+    """A document's text with other lines in place of a table.
+
+    Raises ValueError where it has no such table.
+    """
+    begin = f"<!-- table: {table} -->"
+    head, _, rest = document.partition(begin)
+    _, end, tail = rest.partition(_END)
+    if not end:
+        raise ValueError(f"the document has no table between {begin} and {_END}")
+    return "\n".join([head + begin, *lines, _END + tail])
 
 
 def rows_of(document: str, table: str) -> Sequence[Sequence[str]]:

@@ -1,4 +1,4 @@
-"""docs/benchmarks.md: its pictures show what its tables say."""
+"""docs/benchmarks.md: its goals and pictures show what its tables say."""
 
 import re
 import subprocess
@@ -17,7 +17,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 def digested(text: str, place: Path) -> subprocess.CompletedProcess[str]:
-    """The command that makes pictures of a document's tables, on a copy."""
+    """The command that makes goals and pictures of a document's tables, on a copy."""
     document = place / "benchmarks.md"
     document.write_text(text, "utf-8")
     return subprocess.run(
@@ -44,6 +44,40 @@ def test_pictures_are_those_of_the_tables(drawn: Path) -> None:
             f"{picture} is of other tables: {COMMAND}"
         )
         assert len(committed) < 40_000
+
+
+def test_goals_are_those_of_the_tables(drawn: Path) -> None:
+    assert (drawn / "benchmarks.md").read_text("utf-8") == TEXT, f"other goals: {COMMAND}"
+
+
+@pytest.mark.parametrize(
+    ("held", "verdict"), [("20 ms", "met"), ("21 ms", "**missed**")], ids=["at it", "past it"]
+)
+def test_a_goal_is_met_up_to_its_limit(held: str, verdict: str, tmp_path: Path) -> None:
+    text, found = re.subn(
+        r"(<!-- table: event loop -->\n(?:.*\n)+?\| 1,000 \|) \d+ ms", rf"\1 {held}", TEXT
+    )
+    assert found == 1
+    assert digested(text, tmp_path).returncode == 0
+    line = (
+        f"| the event loop held in a tick, 1,000 experiments | at most 20 ms | {held} | {verdict} |"
+    )
+    made = (tmp_path / "benchmarks.md").read_text("utf-8")
+    assert line in made
+    of_all = re.search(r"^\| (\d+) of (\d+) goals met \|", made, re.MULTILINE)
+    assert of_all is not None
+    assert int(of_all[1]) == made.count(" | met |\n")
+    assert int(of_all[2]) == made.count(" | met |\n") + made.count(" | **missed** |\n")
+
+
+def test_a_goal_is_judged_by_the_largest_size_where_its_own_was_not_measured(
+    tmp_path: Path,
+) -> None:
+    rows = r"^\| (?:1,000|5,000) \| (?:sloscore|12 |prometheus-|slo-).*\n"
+    assert digested(re.sub(rows, "", TEXT, flags=re.MULTILINE), tmp_path).returncode == 0
+    made = (tmp_path / "benchmarks.md").read_text("utf-8")
+    assert made.count("over that of its HTTP calls, 100 experiments") == 1
+    assert "over that of its HTTP calls, 1,000 experiments" not in made
 
 
 @pytest.mark.parametrize("picture", PICTURES)
