@@ -31,8 +31,6 @@ from sloscore.simulate.prometheus import PrometheusProcess
 HERE = Path(__file__).resolve().parent
 TICKS = 3
 WINDOW = 240
-# Clients that send a query for each experiment and quantile are measured on so many experiments.
-SAMPLE = 200
 # Without a pause for compaction, and with room for samples of six hours ago beside those of now.
 FLAGS = (
     "--web.enable-remote-write-receiver",
@@ -53,16 +51,20 @@ NAMES = {
 
 @dataclass(frozen=True)
 class Size:
-    """How much is measured: numbers of experiments, and windows (s) of so many experiments."""
+    """How much is measured: numbers of experiments, and windows (s) of so many experiments.
+
+    Clients that send a query for each experiment and quantile are measured on ``sample`` experiments.
+    """
 
     numbers: tuple[int, ...]
     windows: tuple[int, ...]
     aged: int
     replayed: int
+    sample: int = 200
 
 
 FULL = Size((10, 100, 1000, 5000), (30, 300, 3600, 6 * 3600), 100, 1000)
-SHORT = Size((10, 100, 500), (30, 300, 3600), 10, 200)
+SHORT = Size((10, 100, 500), (30, 300, 3600), 10, 200, 50)
 
 
 @dataclass(frozen=True)
@@ -85,13 +87,14 @@ Costs = dict[tuple[str, int], Cost]
 class Lab:
     """A Prometheus with data up to ``end`` (Unix seconds), and clients that ask it."""
 
-    def __init__(self, url: str, end: float) -> None:
+    def __init__(self, url: str, end: float, sample: int) -> None:
         self.url = url
         self.end = end
+        self.sample = sample
 
     def cost(self, client: str, experiments: int, window: int, ticks: int = TICKS) -> Cost:
         """The median tick of a client."""
-        asked = min(experiments, SAMPLE) if client in OTHERS else experiments
+        asked = min(experiments, self.sample) if client in OTHERS else experiments
         share = asked / experiments
         given = {"url": self.url, "end": self.end, "window": window, "experiments": asked}
         given |= {"ticks": ticks, "queries": queries(asked, window) if client in OTHERS else []}
@@ -192,7 +195,7 @@ def lab(size: Size) -> Iterator[Lab]:
             for first, last, age in zip(edges, edges[1:], ages, strict=False):
                 if first < last:
                     write(server.url, Servers(first, last, age + 120.0), end)
-            yield Lab(server.url, end)
+            yield Lab(server.url, end, size.sample)
 
 
 def by_number(lab: Lab, numbers: Sequence[int], found: Costs) -> Iterator[str]:
