@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from aiohttp import hdrs, web
-from multidict import istr
+from multidict import CIMultiDict, istr
 
 _HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
@@ -28,12 +28,21 @@ def headers_of(*, is_https: bool) -> dict[str, str]:
 def harden(*, is_https: bool) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
     """A signal of each answer that adds the headers which it does not have itself."""
     # Names that are lower case once and for all are found sooner.
-    headers = {istr(name): value for name, value in headers_of(is_https=is_https).items()}
+    headers = CIMultiDict(
+        (istr(name), value)
+        for name, value in headers_of(is_https=is_https).items()
+        if name != hdrs.SERVER
+    )
 
     async def add(_: web.Request, response: web.StreamResponse) -> None:
-        for name, value in headers.items():
-            response.headers.setdefault(name, value)
+        own = response.headers
+        if not [name for name in headers if name in own]:
+            # So it is with nearly all answers, which take all of them at once.
+            own.extend(headers)
+        else:
+            for name, value in headers.items():
+                own.setdefault(name, value)
         # The versions of what it is made of are nobody's business.
-        response.headers[hdrs.SERVER] = _SERVER
+        own[hdrs.SERVER] = _SERVER
 
     return add
