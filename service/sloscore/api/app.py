@@ -22,7 +22,7 @@ from sloscore.api.context import CONTEXT, Context
 from sloscore.api.headers import harden
 from sloscore.api.own_shard import require_own
 from sloscore.api.page.routes import ROUTES
-from sloscore.api.problems import problems
+from sloscore.api.problems import checked, problems
 from sloscore.api.request_log import log_requests, name_request
 from sloscore.conventions import RUNBOOKS_PATH
 from sloscore.evaluation.numbers import KnownNumbers
@@ -40,9 +40,11 @@ def make_app(context: Context, access: Access) -> web.Application:
         middlewares=[
             log_requests(changes_nothing),
             problems,
-            refuse_other_sites(context, changes_nothing, access),
-            require_role(access, changes_nothing),
-            *([] if shard is None else [require_own(shard)]),
+            checked(
+                refuse_other_sites(context, changes_nothing, access),
+                require_role(access, changes_nothing),
+                *([] if shard is None else [require_own(shard)]),
+            ),
         ],
         client_max_size=context.settings.limits.max_body_bytes,
     )

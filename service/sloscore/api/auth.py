@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Final
 
 from aiohttp import web
-from aiohttp.typedefs import Middleware
 
-from sloscore.api.problems import Handler, problem
+from sloscore.api.problems import Check, problem
 from sloscore.errors import SettingsError
 from sloscore.secret_files import read_secret
 from sloscore.settings import Settings
@@ -72,17 +71,16 @@ class Access:
         return max(found, key=lambda token: list(Role).index(token.role), default=None)
 
 
-def require_role(access: Access, open_paths: frozenset[str]) -> Middleware:
-    """Middleware that asks each request for a token of the role that it needs.
+def require_role(access: Access, open_paths: frozenset[str]) -> Check:
+    """A check that asks each request for a token of the role that it needs.
 
     What no route takes needs none: it is answered with what is wrong about it.
     """
 
-    @web.middleware
-    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+    def check(request: web.Request) -> web.Response | None:
         needed = access.role_needed(request.method, request.path, open_paths)
         if needed is None or request.match_info.http_exception is not None:
-            return await handler(request)
+            return None
         secret = _secret_of(request, takes_password=needed is Role.READ)
         token = access.find(secret) if secret is not None else None
         if token is None:
@@ -93,9 +91,9 @@ def require_role(access: Access, open_paths: frozenset[str]) -> Middleware:
                 f"This needs a token of the role {needed}; the token {token.name} "
                 f"has the role {token.role}.",
             )
-        return await handler(request)
+        return None
 
-    return middleware
+    return check
 
 
 def _unauthorized(needed: Role) -> web.Response:

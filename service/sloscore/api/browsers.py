@@ -9,27 +9,25 @@ import ipaddress
 from urllib.parse import SplitResult, urlsplit
 
 from aiohttp import web
-from aiohttp.typedefs import Middleware
 
 from sloscore.api.auth import SAFE_METHODS, Access
 from sloscore.api.context import Context
-from sloscore.api.problems import Handler, problem
+from sloscore.api.problems import Check, problem
 from sloscore.settings import ListenSettings
 
 _PORTS = {"http": 80, "https": 443}
 
 
-def refuse_other_sites(context: Context, open_paths: frozenset[str], access: Access) -> Middleware:
-    """Middleware that refuses the writes of other sites' pages, but for those that change nothing.
+def refuse_other_sites(context: Context, open_paths: frozenset[str], access: Access) -> Check:
+    """A check that refuses the writes of other sites' pages, but for those that change nothing.
 
     Where no token is needed the ``Host`` must be one of the service's own, too: on a loopback address
     always, on others in what a browser sends.
     """
 
-    @web.middleware
-    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+    def check(request: web.Request) -> web.Response | None:
         if request.method in SAFE_METHODS or request.path in open_paths:
-            return await handler(request)
+            return None
         listen = context.settings.listen
         origin, host = request.headers.get("Origin"), request.headers.get("Host")
         cross = request.headers.get("Sec-Fetch-Site") == "cross-site"
@@ -42,9 +40,9 @@ def refuse_other_sites(context: Context, open_paths: frozenset[str], access: Acc
                 f"The request was sent to {host!a}, which is no name of this service: use its "
                 "address, set listen.external_url to the name, or protect writes by a token.",
             )
-        return await handler(request)
+        return None
 
-    return middleware
+    return check
 
 
 def _is_own(origin: str, host: str | None, listen: ListenSettings) -> bool:

@@ -5,6 +5,7 @@ from http import HTTPStatus
 
 import structlog
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from sloscore.errors import (
     ConflictError,
@@ -20,6 +21,8 @@ from sloscore.spec.document import pointer
 from sloscore.wire import FieldProblem, Problem
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+# The answer to a request that is refused, None for one that may go on.
+Check = Callable[[web.Request], web.Response | None]
 
 _log = structlog.get_logger()
 _STATUS = {
@@ -83,6 +86,19 @@ async def problems(request: web.Request, handler: Handler) -> web.StreamResponse
     except Exception:  # noqa: BLE001  the last resort of every request
         _log.exception("request broke", method=request.method, path=request.rel_url.raw_path)
         return problem(500, "The service failed on this request; its log says why.")
+
+
+def checked(*checks: Check) -> Middleware:
+    """Middleware that asks each request of all checks, in this order, and refuses it at the first."""
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        for check in checks:
+            if (refusal := check(request)) is not None:
+                return refusal
+        return await handler(request)
+
+    return middleware
 
 
 def _detail(request: web.Request, error: web.HTTPException) -> str:

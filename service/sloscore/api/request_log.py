@@ -45,7 +45,7 @@ def log_requests(open_paths: frozenset[str]) -> Middleware:
             return response
         finally:
             is_quiet = request.method in SAFE_METHODS or request.path in open_paths
-            level = _level(status, is_quiet=is_quiet, is_probe=_is_probe(request))
+            level = _level(request, status, is_quiet=is_quiet)
             # Most requests are reads, which nobody asks to see: no line is made up for them.
             if _LEVELS.isEnabledFor(level):
                 _log.log(
@@ -63,8 +63,12 @@ def log_requests(open_paths: frozenset[str]) -> Middleware:
 
 async def name_request(request: web.Request, response: web.StreamResponse) -> None:
     """Tell the client the id of its request, as an answer begins."""
-    if (request_id := request.get(_ID)) is not None:
-        response.headers[HEADER] = request_id
+    try:
+        request_id = request[_ID]
+    except KeyError:
+        # It was no request of HTTP.
+        return
+    response.headers[HEADER] = request_id
 
 
 def _id_of(request: web.Request) -> str:
@@ -81,11 +85,7 @@ def _is_probe(request: web.Request) -> bool:
     return request.path == "/metrics" or request.path.startswith("/-/")
 
 
-def _level(status: int, *, is_quiet: bool, is_probe: bool) -> int:
-    if is_quiet and is_probe:
+def _level(request: web.Request, status: int, *, is_quiet: bool) -> int:
+    if is_quiet and (status < 400 or status == _CLIENT_LEFT or _is_probe(request)):
         return logging.DEBUG
-    if status >= 500:
-        return logging.WARNING
-    if is_quiet and (status < 400 or status == _CLIENT_LEFT):
-        return logging.DEBUG
-    return logging.INFO
+    return logging.WARNING if status >= 500 else logging.INFO
