@@ -226,7 +226,11 @@ async def objects(api: Api, number: int, selector: Json) -> int:
     for one in range(number):
         await api.score_until(f"trial-{one}", has_requests(1))
     gc.collect()
-    return len(gc.get_objects())
+    gc.freeze()
+    try:
+        return gc.get_freeze_count()
+    finally:
+        gc.unfreeze()
 
 
 async def test_a_live_experiment_is_held_in_few_objects(
