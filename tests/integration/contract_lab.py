@@ -3,8 +3,8 @@
 import asyncio
 import itertools
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from threading import Thread
 
@@ -126,13 +126,26 @@ class Lab:
         page = self.pages.get((kind, name))
         return page.address if page else self.servers[kind, name].address
 
+    @contextmanager
+    def loaded(self, kind: str, name: str) -> Iterator[SimulatedServer]:
+        """A server while it gets requests."""
+        server = self.servers[kind, name]
+
+        async def load() -> None:
+            workload = Workload(rate=4.0, output_tokens=32.0)
+            server.start_load(Deployment(max_num_seqs=8), workload, seed=1)
+
+        asyncio.run_coroutine_threadsafe(load(), self._loop).result(PATIENCE)
+        try:
+            yield server
+        finally:
+            asyncio.run_coroutine_threadsafe(server.stop_load(), self._loop).result(PATIENCE)
+
     async def _start(self) -> None:
         for page in self.pages.values():
             await self._stack.enter_async_context(page)
         for server in self.servers.values():
             await self._stack.enter_async_context(server)
-            workload = Workload(rate=4.0, output_tokens=32.0)
-            server.start_load(Deployment(max_num_seqs=8), workload, seed=1)
 
 
 @dataclass(frozen=True)
@@ -174,6 +187,19 @@ class Reader:
                 samples = await self.source.samples(target, self.lab.began, time.time())
                 if len(samples) >= scrapes:
                     return samples
+                await asyncio.sleep(0.02)
+
+    async def two_scrapes(self, target: Target, after: float) -> tuple[float, float]:
+        """The times of the first two in succession later than that which both succeeded.
+
+        A server may answer late a scrape that was given up: as if it were the next one.
+        """
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                samples = await self.source.samples(target, after, time.time())
+                for one, other in itertools.pairwise(samples):
+                    if one.up and other.up:
+                        return one.time, other.time
                 await asyncio.sleep(0.02)
 
 

@@ -178,23 +178,17 @@ async def test_a_restart_is_seen_by_the_scrapes_around_it(reader: Reader) -> Non
 async def test_a_window_counts_what_the_log_says(reader: Reader, server: str) -> None:
     preset = load_preset(server)
     target = reader.target(server, preset.families(("latency", "ttft", "tpot", "tokens_out")))
-    simulated = reader.lab.servers[reader.kind, server]
-    began = await reader.history(target, scrapes=2)
-    start = began[-1].time
-    finished = len(simulated.log)
-    async with asyncio.timeout(PATIENCE):
-        while len(simulated.log) < finished + 20:  # noqa: ASYNC110  it tells nobody
-            await asyncio.sleep(0.02)
-    end = time.time()
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            window = await replay(reader.source, target, start, end, time.time())
-            if not window.awaits_scrape:
-                break
-            await asyncio.sleep(0.02)
+    with reader.lab.loaded(reader.kind, server) as simulated:
+        await wait_for_finished(simulated, 1)
+        _, start = await reader.two_scrapes(target, time.time())
+        await wait_for_finished(simulated, 20)
+        before, closing = await reader.two_scrapes(target, time.time())
+    window = await replay(reader.source, target, start, (before + closing) / 2, time.time())
 
+    assert not window.awaits_scrape
     counts = window.counts()
-    shown = [shown_at(simulated, at) for at in (counts.observed_start, counts.observed_end)]
+    assert (counts.observed_start, counts.observed_end) == (start, closing)
+    shown = [shown_at(simulated, at) for at in (start, closing)]
     log = [each.request for each in simulated.log[shown[0] : shown[1]]]
     assert len(log) >= 20
     latencies = sorted(request.latency for request in log)
@@ -208,9 +202,16 @@ async def test_a_window_counts_what_the_log_says(reader: Reader, server: str) ->
     assert (counts.instances, counts.resets, counts.unseen_head, counts.unseen_tail) == (1, 0, 0, 0)
 
 
-def shown_at(server: SimulatedServer, scraped: float | None) -> int:
+async def wait_for_finished(server: SimulatedServer, more: int) -> None:
+    """Until so many more requests have finished."""
+    wanted = len(server.log) + more
+    async with asyncio.timeout(PATIENCE):
+        while len(server.log) < wanted:  # noqa: ASYNC110  it tells nobody
+            await asyncio.sleep(0.02)
+
+
+def shown_at(server: SimulatedServer, scraped: float) -> int:
     """How many requests a scrape showed that was asked for then."""
-    assert scraped is not None
     # Prometheus moves times by up to 2 ms so that they compress better.
     scrapes = list(server.scrapes)
-    return scrapes[bisect.bisect_left(scrapes, scraped - 0.01, key=lambda s: s.at)].finished
+    return scrapes[bisect.bisect_left(scrapes, scraped - 0.003, key=lambda s: s.at)].finished
