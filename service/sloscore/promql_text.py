@@ -5,7 +5,8 @@ from collections.abc import Collection
 
 _PLAIN_LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*", re.ASCII)
 _REGEX_META = re.compile(r"[\\.+*?()|\[\]{}^$]")
-_STRING_SPECIAL = re.compile(r'[\\"\x00-\x1f\x7f]')
+# The last is how Go reads bytes that are no UTF-8: Prometheus refuses it as such unless escaped.
+_STRING_SPECIAL = re.compile(r'[\\"\x00-\x1f\x7f\ufffd]')
 
 
 def quote(text: str) -> str:
@@ -32,4 +33,6 @@ def matcher(label: str, values: Collection[str], *, negated: bool = False) -> st
 
 def _escape_character(match: re.Match[str]) -> str:
     character = match.group()
-    return "\\" + character if character in '\\"' else f"\\x{ord(character):02x}"
+    if character in '\\"':
+        return "\\" + character
+    return f"\\x{ord(character):02x}" if character.isascii() else f"\\u{ord(character):04x}"
