@@ -59,7 +59,7 @@ def calls(work: Callable[[], object]) -> int:
     ("work", "most", "what"),
     [
         (lambda: SCORER.score(1.0, MEASURED), 13, "the numbers of four SLOs"),
-        (lambda: NUMBERS.write(REQUEST, END), 140, "a report of four numbers"),
+        (lambda: NUMBERS.write(REQUEST, END), 125, "a report of four numbers"),
         (lambda: RESCORER.score(EXPERIMENT, KEPT), 320, "an experiment that is rescored"),
         (lambda: judged_again(EXPERIMENT, KEPT, SLO), 2700, "a report that is made again"),
     ],

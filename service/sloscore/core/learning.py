@@ -35,7 +35,7 @@ def log_of(base: float, direction: Direction, log_penalties: Sequence[float]) ->
     # The logarithm of the 1 in front of the penalties.
     logs = [0.0, *log_penalties]
     largest = max(logs)
-    multiplier = largest + math.log(math.fsum(math.exp(log - largest) for log in logs))
+    multiplier = largest + math.log(math.fsum([math.exp(log - largest) for log in logs]))
     log_base = math.log(max(base, _LEAST_BASE))
     score = log_base - multiplier if direction is Direction.MAXIMIZE else log_base + multiplier
     return max(-sys.float_info.max, min(score, sys.float_info.max))

@@ -13,9 +13,9 @@ import orjson
 from sloscore.core.explain import against_limit
 from sloscore.core.learning import log_of
 from sloscore.core.objective import Direction, Objective
-from sloscore.core.penalty import Slo, log_penalty, penalty, violation_ratio
+from sloscore.core.penalty import Slo, is_violated, log_penalty, penalty, violation_ratio
 from sloscore.core.scoring import HARD_VIOLATION, Status, apply_penalty
-from sloscore.core.units import amount, capital
+from sloscore.core.units import capital, figure, mark
 from sloscore.core.verdict import Verdict, severity_of, verdict_at
 from sloscore.evaluation.report import report_values
 from sloscore.spec.slo import SloSpec
@@ -25,12 +25,16 @@ _MOST_KNOWN = 64
 
 
 class _Limit(NamedTuple):
-    """An SLI's limit with the parts of its row that no value changes; ``met`` ends its sentence."""
+    """An SLI's limit with the parts of its row that no value changes.
+
+    Its sentence has the value between ``begin`` and ``then``, and ends with ``met`` where that holds.
+    """
 
     sli: str
     slo: Slo
     unit: str
     begin: str
+    then: str
     met: str
     row: dict[str, Any]
 
@@ -55,6 +59,7 @@ class Numbers:
                 limit,
                 sli.signal.unit,
                 f"{capital(sli.title)} is ",
+                f"{mark(sli.signal.unit)}, ",
                 against_limit(limit.threshold, limit, sli.signal.unit),
                 row,
             )
@@ -118,15 +123,14 @@ class Numbers:
 
 def _row(limit: _Limit, value: float) -> tuple[dict[str, Any], float, float]:
     """The row of an SLI, its violation ratio, and the logarithm of its penalty."""
-    _, slo, unit, begin, met, row = limit
+    _, slo, unit, begin, then, met, row = limit
     ratio = violation_ratio(value, slo)
-    text = f"{begin}{amount(value, unit)}, "
+    text = f"{begin}{figure(value, unit)}{then}"
     row = row | {"value": value, "lower": value, "upper": value, "violation_ratio": ratio}
-    verdict = verdict_at(value, slo)
-    if verdict is Verdict.MET:
+    if not is_violated(value, slo):
         row["explanation"] = f"{text}{met}."
         return row, ratio, -math.inf
-    cost = penalty(value, slo)
+    verdict, cost = verdict_at(value, slo), penalty(value, slo)
     severity = severity_of(verdict, ratio)
     row["penalty"] = cost
     row["penalty_interval"] = (cost, cost)
