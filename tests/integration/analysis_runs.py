@@ -20,11 +20,13 @@ def filled(template: str, values: Mapping[str, str]) -> str:
 
 
 def phase(metric: Json, answer: str) -> str:
-    """How a measurement of the metric ends that gets this answer: success needs one condition only."""
+    """How a measurement of the metric ends that gets this answer."""
     result = json.loads(answer, object_hook=lambda fields: SimpleNamespace(**fields))
-    if _holds(metric["failureCondition"], result):
+    succeeds = _holds(metric["successCondition"], result)
+    # Without a condition of failure all that is no success is one.
+    if _holds(metric["failureCondition"], result) if "failureCondition" in metric else not succeeds:
         return "Failed"
-    return "Successful" if _holds(metric["successCondition"], result) else "Inconclusive"
+    return "Successful" if succeeds else "Inconclusive"
 
 
 def _holds(condition: str, result: object) -> bool:

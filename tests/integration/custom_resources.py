@@ -56,6 +56,8 @@ _ARGUMENT: Final = fields(
 _WEB: Final = fields(
     {"url": _TEXT},
     {
+        "method": {"enum": ["GET", "POST", "PUT"]},
+        "jsonBody": {"type": "object"},
         "timeoutSeconds": _COUNT,
         "headers": many(fields({"key": _TEXT, "value": _TEXT})),
         "jsonPath": _TEXT,
@@ -65,6 +67,39 @@ _MEASURED: Final = fields(
     {"name": _TEXT, "provider": fields({"web": _WEB})},
     {"successCondition": _TEXT, "failureCondition": _TEXT},
 )
+_TEMPLATES: Final = fields(
+    {"templates": many(fields({"templateName": _TEXT}))},
+    {
+        "args": many(
+            fields(
+                {"name": _TEXT},
+                {
+                    "value": _TEXT,
+                    "valueFrom": fields({"podTemplateHashValue": {"enum": ["Stable", "Latest"]}}),
+                },
+            )
+        )
+    },
+)
+_STEP: Final = {
+    **fields(
+        {},
+        {
+            "setWeight": {**_COUNT, "maximum": 100},
+            "analysis": _TEMPLATES,
+            "pause": fields({}, {"duration": _DURATION}),
+        },
+    ),
+    "minProperties": 1,
+    "maxProperties": 1,
+}
+_CHECKED: Final = fields(
+    {"name": _TEXT, "interval": _DURATION, "templateRef": fields({"name": _TEXT})},
+    {
+        "templateVariables": _LABELS,
+        "thresholdRange": fields({}, {"min": {"type": "number"}, "max": {"type": "number"}}),
+    },
+)
 SPECS: Final[Mapping[tuple[str, str], Json]] = {
     ("monitoring.coreos.com/v1", "ServiceMonitor"): fields(
         {"selector": _SELECTOR, "endpoints": many(_ENDPOINT)}, {"jobLabel": _TEXT}
@@ -72,11 +107,34 @@ SPECS: Final[Mapping[tuple[str, str], Json]] = {
     ("monitoring.coreos.com/v1", "PrometheusRule"): fields(
         {"groups": many(fields({"name": _TEXT, "rules": many(_ALERT)}))}
     ),
+    ("monitoring.coreos.com/v1", "PodMonitor"): fields(
+        {"selector": _SELECTOR, "podMetricsEndpoints": many(_ENDPOINT)},
+        {"podTargetLabels": many(_TEXT)},
+    ),
+    ("argoproj.io/v1alpha1", "Rollout"): fields(
+        {
+            "selector": _SELECTOR,
+            # That of a Deployment, which the schemas of Kubernetes hold.
+            "template": {"type": "object"},
+            "strategy": fields({"canary": fields({"steps": many(_STEP)})}),
+        },
+        {"replicas": _COUNT},
+    ),
     ("argoproj.io/v1alpha1", "AnalysisTemplate"): fields(
         {"args": many(_ARGUMENT), "metrics": many(_MEASURED)}
     ),
     ("flagger.app/v1beta1", "MetricTemplate"): fields(
         {"provider": fields({"type": _TEXT, "address": _TEXT}), "query": _TEXT}
+    ),
+    ("flagger.app/v1beta1", "Canary"): fields(
+        {
+            "targetRef": fields({"apiVersion": _TEXT, "kind": _TEXT, "name": _TEXT}),
+            "service": fields({"port": _PORT}),
+            "analysis": fields(
+                {"interval": _DURATION, "threshold": _COUNT, "metrics": many(_CHECKED)},
+                {"iterations": _COUNT},
+            ),
+        }
     ),
 }
 

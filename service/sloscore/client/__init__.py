@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from sloscore.client.comparison import Change, Comparison
+from sloscore.client.kubernetes import kubernetes_selector
 from sloscore.client.report import Decision, PhaseResult, Report, SliResult
 from sloscore.client.sync import Experiment, Phase, SLOClient
 
@@ -22,6 +23,7 @@ __all__ = [
     "Report",
     "SLOClient",
     "SliResult",
+    "kubernetes_selector",
 ]
 
 
