@@ -1,4 +1,4 @@
-"""A load as a command: waits until a vLLM has finished so many requests more, and says so.
+"""A load as a command: waits until a vLLM or SGLang has finished so many requests more, and says so.
 
 python load_script.py METRICS_URL REQUESTS
 """
@@ -8,7 +8,7 @@ import sys
 import time
 import urllib.request
 
-COUNT = re.compile(r"^vllm:e2e_request_latency_seconds_count\S* (\S+)$", re.MULTILINE)
+COUNT = re.compile(r"^(?:vllm|sglang):e2e_request_latency_seconds_count\S* (\S+)$", re.MULTILINE)
 
 
 def finished(url: str) -> float:

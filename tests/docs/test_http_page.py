@@ -3,15 +3,14 @@
 import json
 import re
 import shutil
-import stat
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tests.docs.markdown import ROOT, block, output, table
-from tests.docs.shell import BIN, announced, shell
+from tests.docs.markdown import block, output, table
+from tests.docs.shell import BIN, VLLM, announced, program, shell
 
 from sloscore.api.drafts import MAX_SLIS
 from sloscore.settings import Settings
@@ -27,8 +26,7 @@ pytestmark = [
 ]
 
 PAGE = "docs/http.md"
-# Stand for programs that are not here: a load generator, and what prints a part of a JSON document.
-VLLM = f'exec {sys.executable} {ROOT}/tests/cli/load_script.py "$4/metrics" 20\n'
+# Stands for a program that may not be here: it prints a part of a JSON document.
 JQ = f"""exec {sys.executable} -c '
 import json, sys
 document = json.load(sys.stdin)
@@ -63,9 +61,7 @@ def tools(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory of programs that the page's scripts call."""
     place = tmp_path_factory.mktemp("bin")
     for name, script in (("vllm", VLLM), *(() if shutil.which("jq") else (("jq", JQ),))):
-        path = place / name
-        path.write_text(f"#!/bin/sh\n{script}", encoding="utf-8")
-        path.chmod(path.stat().st_mode | stat.S_IXUSR)
+        program(place, name, script)
     return place
 
 
