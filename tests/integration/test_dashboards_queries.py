@@ -21,7 +21,7 @@ from tests.integration.dashboards import (
     Shown,
     instant,
 )
-from tests.integration.service import Json
+from tests.integration.service import Deployments, Json
 from tools.dashboards.__main__ import DIRECTORY
 from tools.dashboards.grafana import ALL, Asked, Kind, ask, fill, queries
 
@@ -145,11 +145,17 @@ def test_an_experiment_without_data_shows_that_and_no_number(shown: Shown, board
 @pytest.mark.parametrize("histogram", HISTOGRAMS)
 @pytest.mark.parametrize("label", ["instance", "model_name"])
 def test_the_distribution_is_that_of_a_chosen_server(
-    shown: Shown, histogram: str, label: str
+    shown: Shown, deployments: Deployments, histogram: str, label: str
 ) -> None:
     histograms = answers(shown, "experiment", chosen())["variable histogram"]
-    # Prometheus 2 gets the colon of SGLang as an underscore.
-    (spelled,) = {name for name in histograms if name.replace("sglang_", "sglang:") == histogram}
+    own = f'instance=~"{"|".join(deployments.addresses)}"'
+    # Prometheus 2 gets the colon of SGLang as an underscore; other tests' pages may have either.
+    (spelled,) = {
+        name
+        for name in histograms
+        if name.replace("sglang_", "sglang:") == histogram
+        and instant(shown.url, f"{name}{{{own}}}", shown.span)
+    }
     choice = chosen(histogram=spelled, label=label)
     offered = answers(shown, "experiment", choice)["variable deployment"]
     assert offered
