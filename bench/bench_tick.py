@@ -204,18 +204,20 @@ def by_number(lab: Lab, numbers: Sequence[int], found: Costs) -> Iterator[str]:
         "| experiments | client | wall | / calls | its CPU | Prometheus CPU | / sloscore | answers | memory |"
     )
     yield "| ---: | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"
-    for client, number in ((client, number) for number in numbers for client in NAMES):
-        cost = lab.cost(client, number, WINDOW, ticks_of(client, number))
-        found[client, number] = cost
-        floor = found["floor", number]
-        ours = found.get(("sloscore", number), cost)
-        name = NAMES[client] + (f" ({cost.share:.0%} measured)" if cost.share < 1 else "")
-        yield (
-            f"| {number:,} | {name} | {cost.wall:.3f} s | {cost.wall / floor.wall:.2f} | "
-            f"{cost.cpu:.3f} s | {cost.prometheus:.2f} s | "
-            f"{cost.prometheus / max(ours.prometheus, 0.01):.1f} | "
-            f"{cost.wire / 1e6:.2f} MB | {cost.rss / 2**20:.0f} MiB |"
-        )
+    for number in numbers:
+        costs = {
+            client: lab.cost(client, number, WINDOW, ticks_of(client, number)) for client in NAMES
+        }
+        found.update({(client, number): cost for client, cost in costs.items()})
+        floor, ours = costs["floor"], costs["sloscore"]
+        for client, cost in costs.items():
+            name = NAMES[client] + (f" ({cost.share:.0%} measured)" if cost.share < 1 else "")
+            yield (
+                f"| {number:,} | {name} | {cost.wall:.3f} s | {cost.wall / floor.wall:.2f} | "
+                f"{cost.cpu:.3f} s | {cost.prometheus:.2f} s | "
+                f"{cost.prometheus / max(ours.prometheus, 0.01):.1f} | "
+                f"{cost.wire / 1e6:.2f} MB | {cost.rss / 2**20:.0f} MiB |"
+            )
 
 
 def ticks_of(client: str, number: int) -> int:
