@@ -1,6 +1,6 @@
 """Run every benchmark, one after the other; with --write each puts its tables into its document.
 
-    python bench/run_all.py [--short] [--write] [--only tick api]
+    python bench/run_all.py [--short | --write] [--only tick api]
 
 A benchmark is a script ``bench_NAME.py`` that prints Markdown tables and takes ``--write DOCUMENT``.
 Those of DOCUMENT below take ``--short`` as well, for a run of minutes. After all of them the goals and the
@@ -61,6 +61,8 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="put the tables into the documents")
     parser.add_argument("--only", nargs="+", choices=names, default=names, metavar="NAME")
     given = parser.parse_args()
+    if given.short and given.write:
+        parser.error("--write is for full sizes: --short writes into .cache/bench")
     document = DOCUMENT
     if not given.write:
         COPY.parent.mkdir(parents=True, exist_ok=True)

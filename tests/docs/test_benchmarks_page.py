@@ -118,3 +118,13 @@ def test_a_missing_table_is_named(tmp_path: Path) -> None:
     done = digested(TEXT.replace("<!-- table: windows -->", ""), tmp_path)
     assert done.returncode == 1
     assert "no table after <!-- table: windows -->" in done.stderr
+
+
+def test_short_runs_are_not_written_into_the_document() -> None:
+    done = subprocess.run(
+        [sys.executable, "bench/run_all.py", "--short", "--write"],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "--write is for full sizes" in done.stderr
+    assert PAGE.read_text("utf-8") == TEXT
