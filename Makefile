@@ -101,11 +101,13 @@ docs: $(STAMP) ## Build the documentation into build/site; a dead link or a page
 reference: $(STAMP) ## Make docs/reference anew from the code
 	@$(BIN)/python -m tools.reference
 
-alerts: $(STAMP) ## Make rules/sloscore-alerts.yml anew from service/sloscore/alerting
+alerts: $(STAMP) ## Make rules/sloscore-alerts.yml anew from service/sloscore/alerting, and its PrometheusRule
 	@$(BIN)/python -m sloscore.alerting --write rules/sloscore-alerts.yml
+	@$(MAKE) kubernetes
 
-dashboards: $(STAMP) ## Make dashboards/*.json anew from tools/dashboards
+dashboards: $(STAMP) ## Make dashboards/*.json anew from tools/dashboards, and their ConfigMaps
 	@$(BIN)/python -m tools.dashboards
+	@$(MAKE) kubernetes
 
 kubernetes: $(STAMP) ## Make the generated files of deploy/kubernetes/monitoring anew
 	@$(BIN)/python -m tools.kubernetes
