@@ -213,7 +213,7 @@ async def test_an_experiment_may_be_what_its_task_names_and_may_name_nothing(lab
 async def test_a_store_that_fails_delays_the_comparison_and_costs_nothing_else(
     lab: Lab, monkeypatch: pytest.MonkeyPatch, *, ends: bool
 ) -> None:
-    monkeypatch.setattr("sloscore.evaluation.loop._RETRY_SECONDS", 0.001)
+    monkeypatch.setattr("sloscore.evaluation.finalize._RETRY_SECONDS", 0.001)
     await lab.register("one")
     await lab.end("one")
     await lab.register("two")

@@ -4,9 +4,8 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
-import orjson
 import structlog
 
 from sloscore.errors import (
@@ -16,15 +15,15 @@ from sloscore.errors import (
     SourceError,
     StoreError,
 )
+from sloscore.evaluation.background import Background
 from sloscore.evaluation.baselines import Baselines
 from sloscore.evaluation.board import Board
-from sloscore.evaluation.phased import report_unseen
+from sloscore.evaluation.finalize import Finalizer
 from sloscore.evaluation.plan import Plan, plan_of
-from sloscore.evaluation.settle import FINAL_STATE, Settled, settle
 from sloscore.evaluation.tick import INTERNAL, Live, batches, broken, evaluate, report_outage
-from sloscore.experiments.counted import CountedWindow, documents_of
+from sloscore.evaluation.traces import Traces
+from sloscore.experiments.counted import CountedWindow
 from sloscore.experiments.model import LIVE, Experiment, State
-from sloscore.experiments.phases import spans_of
 from sloscore.experiments.recorded import kept_samples
 from sloscore.experiments.store import ExperimentStore
 from sloscore.settings import EvaluationSettings
@@ -34,7 +33,6 @@ from sloscore.wire import Report, to_milliseconds
 
 _log = structlog.get_logger()
 _JITTER = 0.1
-_RETRY_SECONDS = 1.0
 
 
 class Evaluator:
@@ -59,10 +57,12 @@ class Evaluator:
         self._ended: dict[str, Experiment] = {}
         self._baselines = Baselines(store, self._is_live)
         self._settling: dict[str, asyncio.Task[None]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._background = Background(telemetry)
         self._turn = asyncio.Lock()
-        # Whose trace is in the log already.
-        self._broken: set[str] = set()
+        self._traces = Traces()
+        self._finalizer = Finalizer(
+            store, source, board, telemetry, clock, self._baselines, self._traces
+        )
         self._changed = asyncio.Event()
         self._resumed: frozenset[str] = frozenset()
         # Of several services that share the store: this one's number, and who shows the others.
@@ -106,7 +106,7 @@ class Evaluator:
             if experiment.holder != self.holder:
                 continue
             if experiment.report is not None:
-                self._show_again(experiment, experiment.report)
+                self._finalizer.show_again(experiment, experiment.report)
             elif experiment.state in LIVE:
                 self._watch_stored(experiment)
         self._changed.set()
@@ -148,7 +148,7 @@ class Evaluator:
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._changed.wait(), self._settings.interval * spread)
         finally:
-            await self._stop()
+            await self._background.stop()
 
     def watch(self, experiment: Experiment) -> None:
         """Follow an experiment in the state that the store has it in; idempotent.
@@ -215,21 +215,21 @@ class Evaluator:
         ]
         for key in overdue:
             end = to_milliseconds(self._running[key].start + self._settings.max_window)
-            self._spawn(self._end(key, end))
+            self._background.spawn(self._end(key, end))
         self._settle_ended()
         free = [live for live in self._running.values() if not live.busy]
         self._telemetry.late.inc(len(self._running) - len(free))
         for batch in list(batches(free)):
             for live in batch:
                 live.busy = True
-            self._spawn(self._evaluate(batch))
+            self._background.spawn(self._evaluate(batch))
             # Each prepares its queries before the next does, so that requests come in between.
             await asyncio.sleep(0)
 
     def _settle_ended(self) -> None:
         for experiment in self._ended.values():
             if experiment.id not in self._settling:
-                self._settling[experiment.id] = self._spawn(self._settle(experiment))
+                self._settling[experiment.id] = self._background.spawn(self._settle(experiment))
 
     async def _evaluate(self, batch: Sequence[Live]) -> None:
         try:
@@ -276,7 +276,7 @@ class Evaluator:
             self._telemetry.evaluation_errors.labels(found.kind).inc()
             with _named(live.plan):
                 if found.kind == INTERNAL:
-                    self._log_broken(key, found)
+                    self._traces.log(key, found)
                 else:
                     _log.warning("evaluation failed", kind=found.kind, error=str(found))
             found = report_outage(live, found, now)
@@ -301,98 +301,21 @@ class Evaluator:
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(experiment=experiment.id, task=experiment.task)
         try:
-            await self._finalize(experiment, await self._settled(experiment))
+            await self._finalizer.finalize(experiment, self._settings)
             self._ended.pop(experiment.id, None)
-            self._broken.discard(experiment.id)
+            self._traces.forget(experiment.id)
             self._source.forget(experiment.id)
         finally:
             self._settling.pop(experiment.id, None)
-
-    async def _settled(self, experiment: Experiment) -> Settled:
-        plan = plan_of(experiment)
-        try:
-            return await settle(self._source, plan, experiment, self._settings, self._clock)
-        except Exception as error:  # noqa: BLE001  it would break again: no data is its end
-            failure = broken(error)
-            self._telemetry.evaluation_errors.labels(INTERNAL).inc()
-            self._log_broken(experiment.id, failure)
-            span = (experiment.start + plan.warmup, experiment.end)
-            spans = spans_of(experiment.phases, *span, plan.rules.phases.warmup)
-            return Settled(report_unseen(plan, str(failure), span, spans, now=self._clock()))
-
-    def _log_broken(self, key: str, failure: SourceError) -> None:
-        if key not in self._broken:
-            self._broken.add(key)
-            _log.error("evaluation broke", experiment=key, exc_info=failure.__cause__)
-
-    async def _finalize(self, experiment: Experiment, settled: Settled) -> None:
-        report, counted = settled.report, settled.counted
-        counts = None if counted is None else documents_of(counted, settled.phases)
-        state = FINAL_STATE[report.status]
-        while True:
-            now = self._clock()
-            try:
-                if counted is not None:
-                    comparison = await self._baselines.compare(experiment, counted, now)
-                    report = report.model_copy(update={"comparison": comparison})
-                document = orjson.loads(report.model_dump_json())
-                stored = await self._store.finalize(
-                    experiment.id, state, document, report.score, now, counts, experiment.holder
-                )
-                break
-            except Exception as error:  # noqa: BLE001  a full disk must not lose the score
-                self._telemetry.evaluation_errors.labels("store").inc()
-                _log.error("score not stored yet", error=str(error))
-                await asyncio.sleep(_RETRY_SECONDS)
-        if stored.report is None or stored.holder != experiment.holder:
-            self._board.remove(experiment.id)
-            return
-        final = Report.model_validate(stored.report)
-        # Those who wait are woken by the next line, and need not all ask the store.
-        self._board.finals.keep(experiment.id, stored.report)
-        self._board.post_final(experiment.id, final, stored.updated_at)
-        _log.info("experiment ended", state=stored.state)
-
-    def _show_again(self, experiment: Experiment, document: Mapping[str, object]) -> None:
-        try:
-            report = Report.model_validate(document)
-        except ValueError as error:
-            # Another release wrote it; the API answers it as it is stored.
-            _log.warning(
-                "report not shown",
-                experiment=experiment.id,
-                task=experiment.task,
-                error=str(error),
-            )
-            return
-        self._board.post_final(experiment.id, report, experiment.updated_at)
 
     def _forget(self, key: str) -> None:
         self._source.forget(key)
         self._running.pop(key, None)
         self._ended.pop(key, None)
-        self._broken.discard(key)
+        self._traces.forget(key)
         task = self._settling.pop(key, None)
         if task is not None:
             task.cancel()
-
-    def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._reap)
-        return task
-
-    def _reap(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self._telemetry.evaluation_errors.labels("internal").inc()
-            _log.error("evaluation broke", exc_info=error)
-
-    async def _stop(self) -> None:
-        tasks = tuple(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _named(plan: Plan) -> contextlib.AbstractContextManager[None]:
