@@ -11,6 +11,7 @@ from tests.docs.markdown import ROOT, block, output, table
 from tests.docs.shell import shell
 from tests.integration.analysis_runs import Json, filled, phase
 from tests.integration.custom_resources import check
+from tests.integration.helm import helm_binary
 from tests.integration.service import Answer, Api, serving, settings
 
 from sloscore.client import kubernetes_selector
@@ -80,6 +81,18 @@ def test_the_commands_make_what_the_manifests_need() -> None:
 def test_the_monitoring_is_applied() -> None:
     kinds = [one["kind"] for one in objects("monitor")]
     assert sorted(set(kinds)) == ["ConfigMap", "PrometheusRule", "ServiceMonitor"]
+
+
+def test_helm_takes_the_values_that_are_shown() -> None:
+    binary = helm_binary()
+    command = block(PAGE, "helm").replace("helm install", f"{binary} template")
+    done = shell(command)
+    assert done.returncode == 0, done.stderr
+    made = list(yaml.safe_load_all(done.stdout))
+    for kind in ("ServiceMonitor", "PrometheusRule"):
+        assert named(made, kind)["metadata"]["labels"]["release"] == "prometheus"
+    (container,) = named(made, "StatefulSet")["spec"]["template"]["spec"]["containers"]
+    assert container["image"] == "registry.example.org/sloscore:0.1.0"
 
 
 def test_the_analysis_finds_its_secret_and_may_ask_the_service() -> None:
