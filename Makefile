@@ -74,9 +74,9 @@ integration: $(STAMP) ## Run the tests that start real servers and processes
 e2e: $(STAMP) ## Run the tests of the pages in a browser (needs Chromium)
 	@$(BIN)/python -m pytest tests/e2e $(ARGS)
 
-fuzz: $(STAMP) ## Ask a service for all that its OpenAPI document allows and forbids, and by random selectors (CASES=100 of each)
+fuzz: $(STAMP) ## Ask a service for all that its OpenAPI document allows and forbids, and by random selectors and pages (CASES=100 of each)
 	@SLOSCORE_FUZZ=$(CASES) $(BIN)/python -m pytest tests/integration/test_api_generated_requests.py \
-	  tests/integration/test_random_selectors.py $(ARGS)
+	  tests/integration/test_random_selectors.py tests/integration/test_random_pages.py $(ARGS)
 
 wheel-smoke: $(STAMP) ## Build the distribution, and try the wheel by itself on an interpreter (PYTHON=python3.13)
 	@SLOSCORE_WHEEL_PYTHON=$(PYTHON) $(BIN)/python -m pytest tests/integration/test_distribution.py $(ARGS)

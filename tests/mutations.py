@@ -35,3 +35,12 @@ def _changed(draw: st.DrawFn, text: str) -> str:
             end = begin + (kind - 4) * draw(st.integers(0, 4))
             lines[at] = lines[at][:begin] + draw(_TEXTS) + lines[at][end:]
     return "\n".join(lines)
+
+
+@st.composite
+def shortened(draw: st.DrawFn, text: str) -> str:
+    """The text without a few of its lines, and without its end."""
+    lines = text.split("\n")
+    lost = draw(st.sets(st.integers(0, len(lines) - 1), min_size=1, max_size=8))
+    first = draw(st.integers(0, len(lines)))
+    return "".join(f"{line}\n" for n, line in enumerate(lines[:first]) if n not in lost)
