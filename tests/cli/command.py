@@ -5,7 +5,7 @@ import contextlib
 import io
 import os
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from unittest import mock
 
@@ -90,11 +90,15 @@ async def running(
     env: Mapping[str, str] | None = None,
     in_terminal: bool = False,
     python: str = sys.executable,
+    by: Sequence[str] = (),
 ) -> AsyncIterator[Process]:
-    """A process of its own for a command; it is killed where it has not ended by itself."""
+    """A process of its own for a command; it is killed where it has not ended by itself.
+
+    ``by`` is a command that becomes the one that follows it, such as setpriv.
+    """
     before = ["-c", _IN_TERMINAL, sys.executable] if in_terminal else []
     process = await asyncio.create_subprocess_exec(
-        python, *before, "-m", "sloscore", *arguments,
+        *by, python, *before, "-m", "sloscore", *arguments,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
