@@ -21,9 +21,11 @@ _LINK = re.compile(r"\[([^\]]*)\]\((?!\w+:|#)([^)#\s]+)((?:#[^)\s]*)?)\)")
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the documents of the repository's root."""
+    """Add the documents of the repository's root, and a script for the search."""
     for page, document in PAGES.items():
         files.append(File.generated(config, page, abs_src_path=str(ROOT / document)))
+    script = ROOT / "tools" / "iframe-worker.js"
+    files.append(File.generated(config, "assets/iframe-worker.js", abs_src_path=str(script)))
     return files
 
 

@@ -5,8 +5,10 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from playwright.async_api import async_playwright
 from tests.docs.markdown import ROOT
 from tests.docs.shell import shell
+from tests.e2e.browser import FLAGS, HOW, find_chromium
 
 # What a browser fetches by itself, and by which attribute.
 FETCHED = {
@@ -77,9 +79,25 @@ def test_no_style_fetches_anything_from_elsewhere(site: Path) -> None:
     ] == []
 
 
-def test_words_are_found_without_a_server_elsewhere(site: Path) -> None:
-    index = (site / "search" / "search_index.json").read_text()
-    assert "violation_ratio" in index
+async def test_the_site_is_searched_from_the_file_system_and_asks_for_nothing_else(
+    site: Path,
+) -> None:
+    found = find_chromium()
+    if found is None:
+        pytest.skip(HOW)
+    asked: list[str] = []
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=found, args=FLAGS)
+        page = await browser.new_page()
+        page.on("request", lambda request: asked.append(request.url))
+        await page.goto((site / "index.html").as_uri())
+        await page.get_by_role("textbox", name="Search").fill("how often a verdict is wrong")
+        result = page.locator(".md-search-result__link").first
+        await result.wait_for(state="attached")
+        assert "certainty.html" in (await result.get_attribute("href") or "")
+        await browser.close()
+    assert asked
+    assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
 
 
 def test_a_forgotten_page_and_dead_links_fail_a_build(tmp_path: Path) -> None:
