@@ -179,3 +179,12 @@ def test_the_selectors_are_as_shown() -> None:
 def test_the_phases_are_told_of_every_verdict() -> None:
     told = {re.split(r"\W", row["the analysis is"])[0] for row in table(PAGE, "phases")}
     assert told == {"Successful", "Failed", "Inconclusive", "Error"}
+
+
+@pytest.mark.parametrize(("certain", "ends"), [("true", "Successful"), ("false", "Inconclusive")])
+def test_an_analysis_may_ask_for_a_certain_pass(certain: str, ends: str) -> None:
+    text = (DEPLOY / "argo-rollouts" / "analysis-template.yaml").read_text()
+    (metric,) = yaml.safe_load(text)["spec"]["metrics"]
+    strict = {**metric, "successCondition": block(PAGE, "certain").strip()}
+    report = f'{{"status": "SUCCESS", "slis": [{{"verdict": "met", "certain": {certain}}}]}}'
+    assert phase(strict, report) == ends

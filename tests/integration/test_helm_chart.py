@@ -124,12 +124,12 @@ def test_other_settings_start_another_pod() -> None:
     ("value", "place"),
     [
         ("replicas=2", "replicas"),
-        ("config.listen.port=80", "/config/listen/port"),
-        ("config.listen.host=127.0.0.1", "/config/listen/host"),
-        ("serviceMonitor.interval=often", "/serviceMonitor/interval"),
-        ("networkPolicy.prometheus.port=0", "/networkPolicy/prometheus/port"),
-        ("secretName=", "/secretName"),
-        ("persistence.size=much", "/persistence/size"),
+        ("config.listen.port=80", "config.listen.port"),
+        ("config.listen.host=127.0.0.1", "config.listen.host"),
+        ("serviceMonitor.interval=often", "serviceMonitor.interval"),
+        ("networkPolicy.prometheus.port=0", "networkPolicy.prometheus.port"),
+        ("secretName=", "secretName"),
+        ("persistence.size=much", "persistence.size"),
     ],
 )
 def test_a_value_that_the_chart_does_not_take_is_refused_by_its_name(
@@ -138,7 +138,8 @@ def test_a_value_that_the_chart_does_not_take_is_refused_by_its_name(
     done = rendered(f"--set={value}")
     assert done.returncode != 0
     assert "don't meet the specifications of the schema" in done.stderr
-    assert place in done.stderr
+    # Helm 4 writes places with slashes.
+    assert place in done.stderr.replace("/", ".")
 
 
 def test_the_values_of_the_chart_are_those_of_its_schema() -> None:
