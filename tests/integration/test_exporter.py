@@ -1,5 +1,6 @@
 """The gauges of the service against its reports, and as a real Prometheus reads them."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from prometheus_client.openmetrics.parser import (
     text_string_to_metric_families as openmetrics_families,
 )
 from prometheus_client.parser import text_string_to_metric_families
+from tests.docs.markdown import ROOT
 from tests.integration.service import (
     Api,
     Deployments,
@@ -22,6 +24,7 @@ from tests.integration.service import (
     until,
 )
 
+from sloscore.conventions import UNIT_NAMES
 from sloscore.simulate.prometheus import PrometheusProcess
 
 pytestmark = pytest.mark.prometheus
@@ -29,6 +32,15 @@ pytest_plugins = ["tests.integration.service_fixtures"]
 
 Series = tuple[str, frozenset[tuple[str, str]]]
 
+# Rows of docs/reference/metrics.md: a metric with its labels.
+REFERENCE = {
+    tuple(re.findall(r"`(\w+)`", name + labels))
+    for name, labels in re.findall(
+        r"^\| (`\w+`) \| \w+ \| (.*?) \|",
+        (ROOT / "docs/reference/metrics.md").read_text(),
+        re.MULTILINE,
+    )
+}
 UNITS = {
     "throughput": "tokens_per_second",
     "throughput_per_gpu": "tokens_per_second_per_gpu",
@@ -82,6 +94,17 @@ async def scrape(api: Api) -> dict[Series, float]:
     answer = await api.get("/metrics")
     assert answer.status == 200
     return samples(text_string_to_metric_families(answer.text))
+
+
+def documented(found: Iterable[Series]) -> Iterator[tuple[str, ...]]:
+    """What was found as the reference has it: the name of each metric with its labels."""
+    units = "|".join(sorted(UNIT_NAMES.values(), key=len, reverse=True))
+    in_units = re.compile(rf"^(sloscore_sli_(?:value|lower|upper|threshold))_(?:{units})$")
+    for name, labels in found:
+        # Beside each counter and histogram prometheus_client tells when it was made.
+        if not name.endswith("_created"):
+            metric = in_units.sub(r"\1_UNIT", re.sub("_(bucket|sum|count)$", "", name))
+            yield metric, *sorted(dict(labels).keys() - {"le"})
 
 
 def of_experiments(found: Mapping[Series, float]) -> dict[Series, float]:
@@ -162,6 +185,7 @@ async def test_gauges_are_the_numbers_of_the_reports_and_what_is_unknown_has_non
     assert nothing["sloscore_experiment_no_data"] == nothing["sloscore_sli_no_data"] == 1
     assert found[series("sloscore_experiments", {"state": "failed"})] == 1
     assert found[series("sloscore_experiments", {"state": "running"})] == 0
+    assert set(documented(found)) <= REFERENCE
 
 
 async def test_a_running_experiment_has_gauges_until_it_is_aborted(
