@@ -9,11 +9,16 @@ import pytest
 HEAVY = {"aiohttp", "jinja2", "orjson", "prometheus_client", "pydantic", "sqlalchemy", "structlog"}
 
 
-def loaded_by(code: str) -> set[str]:
-    """The top packages that a new process has imported once it has run the code."""
-    script = f"import sys\n{code}\nprint(*{{name.partition('.')[0] for name in sys.modules}})"
+def modules_of(code: str) -> set[str]:
+    """The modules that a new process has imported once it has run the code."""
+    script = f"import sys\n{code}\nprint(*sys.modules)"
     ran = subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, text=True)
     return set(ran.stdout.splitlines()[-1].split())
+
+
+def loaded_by(code: str) -> set[str]:
+    """The top packages of those."""
+    return {name.partition(".")[0] for name in modules_of(code)}
 
 
 @pytest.mark.parametrize(
@@ -42,3 +47,9 @@ def test_a_service_imports_no_library_of_an_extra() -> None:
     extras = {"asyncpg", "matplotlib", "numpy", "optuna", "pandas", "pyarrow"}
     heavy = extras & loaded_by("import sloscore.api.server")
     assert not heavy, f"the service imports {', '.join(sorted(heavy))}, which only an extra brings"
+
+
+def test_a_service_is_ready_before_it_imports_what_few_requests_need() -> None:
+    late = {"jinja2", "sqlalchemy.dialects.postgresql"}
+    heavy = late & modules_of("import sloscore.api.server")
+    assert not heavy, f"the service imports {', '.join(sorted(heavy))}: import it where it is used"

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, and_, func, or_, select
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from sloscore.experiments.database import Database
@@ -127,6 +126,9 @@ class Leases:
 
     async def publish(self, number: int, reports: Sequence[LiveReport]) -> None:
         """Put these reports in the place of older ones; those of a removed number go nowhere."""
+        # Services without leases start sooner without this dialect.
+        from sqlalchemy.dialects.postgresql import insert  # noqa: PLC0415
+
         new = insert(live_reports)
         change = new.on_conflict_do_update(
             index_elements=[live_reports.c.experiment],

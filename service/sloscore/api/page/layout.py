@@ -1,15 +1,17 @@
 """The frame of every page: its templates, its links and the headers that it is sent with."""
 
 from functools import cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from sloscore import __version__
 from sloscore.api.page.cached import send_if_changed
 from sloscore.api.page.figures import figure, moment
 from sloscore.wire import Problem, format_time
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 NAVIGATION: Final = (
     ("", "Experiments"),
@@ -53,7 +55,10 @@ def root_of(request: web.Request) -> str:
 
 
 @cache
-def _templates() -> Environment:
+def _templates() -> "Environment":
+    # A service is ready sooner without it, and many never show a page.
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415
+
     environment = Environment(
         loader=PackageLoader("sloscore.api.page"),
         autoescape=True,
