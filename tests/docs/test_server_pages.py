@@ -1,9 +1,11 @@
 """docs/vllm.md, docs/sglang.md and docs/no-prometheus.md, on simulated servers and a real Prometheus."""
 
+import asyncio
 import json
 import re
 import shutil
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,6 +63,9 @@ def desk(prometheus: PrometheusProcess, tmp_path_factory: pytest.TempPathFactory
     ]
     servers = [announced(process) for process in processes]
     prometheus.add_targets("desk", servers)
+    for server in servers:
+        # One that comes later than the first one or two, which see no load yet.
+        asyncio.run(prometheus.wait_for_scrape(server, time.time() + 1))
     serve = [str(BIN / "sloscore"), "serve", "--port", "0", "--interval", "0.2", "--prometheus"]
     serve += [prometheus.url, "--store", str(place / "s.db")]
     processes.append(ChildProcess("serve", serve, place / "serve.log"))

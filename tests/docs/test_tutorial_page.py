@@ -19,7 +19,7 @@ PORTS = ("8000", "8001", "9091", "8520")
 READY = {
     "prometheus": """python3 - <<'EOF'
 import json, urllib.error, urllib.parse, urllib.request
-query = urllib.parse.quote('up{instance="127.0.0.1:8000"} == 1')
+query = urllib.parse.quote('count_over_time(up{instance="127.0.0.1:8000"}[1m]) >= 3')
 while True:
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:9091/api/v1/query?query={query}") as answer:
