@@ -87,6 +87,7 @@ async def sloscore(given: Given) -> AsyncIterator[Tick]:
             if isinstance(found, SourceError):
                 raise found
             board.post(key, found)
+            await asyncio.sleep(0)
 
     async def tick(now: float) -> None:
         tasks = []

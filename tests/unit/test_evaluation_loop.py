@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -47,11 +48,11 @@ async def store(tmp_path: Path) -> AsyncIterator[ExperimentStore]:
 async def evaluating(
     store: ExperimentStore, source: Source, telemetry: Telemetry, *, end: float | None = None
 ) -> AsyncIterator[Board]:
-    """A schedule that runs over the experiments ``a`` and ``b``, of which ``a`` breaks."""
+    """A schedule that runs over the experiments of a source; one that is called ``a`` breaks."""
     source.odd = {"a"}
     board = Board(3600, 10)
     evaluator = Evaluator(store, source, board, OFTEN, telemetry, source.clock)
-    for name in "ab":
+    for name in source.scrapes:
         body = {
             "id": name,
             "task": {"task_name": "t", "server": "vllm", "slo": SLO},
@@ -116,3 +117,14 @@ async def test_an_experiment_that_breaks_while_it_runs_is_logged_once_and_the_ot
     assert (odd.report.status, odd.report.reason) == ("RUNNING", BROKE)
     assert requests(one.report) == 8
     assert traces(logs) == ["a"]
+
+
+async def test_other_work_goes_on_while_reports_are_posted(store: ExperimentStore) -> None:
+    scrapes = {f"trial-{number}": [sample(995, 1), sample(1005, 4)] for number in range(20)}
+    posted = [0]
+    async with evaluating(store, Source(scrapes), Telemetry()) as board, asyncio.timeout(10):
+        while posted[-1] < len(scrapes):
+            await asyncio.sleep(0)
+            posted.append(sum(1 for _ in board))
+
+    assert max(after - before for before, after in pairwise(posted)) == 1

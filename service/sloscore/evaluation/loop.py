@@ -239,6 +239,8 @@ class Evaluator:
                 found = await self._found(batch, now)
             for live in batch:
                 self._take(live, found.get(live.target.key), now)
+                # As in evaluate: what is written for each takes a while.
+                await asyncio.sleep(0)
         finally:
             for live in batch:
                 live.busy = False

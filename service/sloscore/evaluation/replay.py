@@ -1,5 +1,6 @@
 """A window from the raw samples that the source keeps."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeVar
@@ -77,6 +78,8 @@ async def resumed(
         if window.continues_in(ends.rest):
             window.feed(ends.rest)
             found[target.key] = Resumed(window, ends.last)
+        # Windows of hours have many samples: none may hold the event loop for another's.
+        await asyncio.sleep(0)
     return found
 
 

@@ -195,6 +195,8 @@ class PrometheusSource:
             rest = steady_samples(last, marks[target.selector], unsteady, after)
             if rest is not None:
                 found[target.key] = Ends(baseline, rest, last)
+            # A window of hours has many marks.
+            await asyncio.sleep(0)
         return found
 
     async def _baselines(
