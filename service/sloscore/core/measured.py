@@ -1,7 +1,5 @@
 """Statistics of a histogram with everything that is not known of them."""
 
-from dataclasses import replace
-
 from sloscore.core.confidence import mean_bounds, mean_error, quantile_bounds, quantile_error
 from sloscore.core.histogram import Histogram
 from sloscore.core.nodata import NoData
@@ -13,13 +11,8 @@ def measured_mean(histogram: Histogram, confidence: float) -> Estimate | NoData:
     mean = histogram.mean()
     if isinstance(mean, NoData):
         return mean
-    return replace(
-        mean,
-        sampled=mean_bounds(histogram, confidence),
-        confidence=confidence,
-        error=mean_error(histogram),
-        histogram=histogram,
-    )
+    sampled, error = mean_bounds(histogram, confidence), mean_error(histogram)
+    return _sampled(mean, histogram, sampled, confidence, error)
 
 
 def measured_quantile(histogram: Histogram, q: float, confidence: float) -> Estimate | NoData:
@@ -27,10 +20,26 @@ def measured_quantile(histogram: Histogram, q: float, confidence: float) -> Esti
     quantile = histogram.quantile(q)
     if isinstance(quantile, NoData):
         return quantile
-    return replace(
-        quantile,
-        sampled=quantile_bounds(histogram, q, confidence),
+    sampled, error = quantile_bounds(histogram, q, confidence), quantile_error(histogram, q)
+    return _sampled(quantile, histogram, sampled, confidence, error)
+
+
+def _sampled(
+    exact: Estimate,
+    histogram: Histogram,
+    sampled: tuple[float, float],
+    confidence: float,
+    error: float | None,
+) -> Estimate:
+    # As dataclasses.replace, which takes three times as long.
+    return Estimate(
+        exact.value,
+        exact.lower,
+        exact.upper,
+        lower_open=exact.lower_open,
+        requests=exact.requests,
+        sampled=sampled,
         confidence=confidence,
-        error=quantile_error(histogram, q),
+        error=error,
         histogram=histogram,
     )

@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from sloscore.core.nodata import NoData
@@ -31,6 +32,7 @@ _PERCENTILE = re.compile(r"p([1-9]\d?(?:\.\d)?)")
 _PERCENTILE_SUFFIX = re.compile(r"_p[\d.]+$")
 
 
+@lru_cache(maxsize=1024)
 def parse_percentile(name: str) -> float:
     """Quantile in (0, 1) of a percentile's name: ``p90`` is 0.9, ``p99.9`` is 0.999.
 
@@ -47,6 +49,7 @@ def signal_of(sli: str) -> Signal:
     return Signal(_PERCENTILE_SUFFIX.sub("", sli))
 
 
+@lru_cache(maxsize=1024)
 def minimum_requests(statistic: str) -> int:
     """Fewest requests from which a statistic can be told: one request beyond the quantile.
 
