@@ -47,7 +47,8 @@ def rows_of(draw: st.DrawFn, instance: str) -> list[Row]:
     found = [*alive(time if draw(often) else draw(TIMES), instance, up, start, **own)]
     for name in ("a:ttft", "a_ttft")[: draw(st.sampled_from([1, 1, 1, 2]))]:
         for model in dict.fromkeys(["m", draw(TEXTS)] if draw(often) else []):
-            found += ttft(time, instance, name, draw(st.integers(1, 9)), model=model, **own)
+            labels = {"engine": draw(TEXTS), "model": model, **own}
+            found += ttft(time, instance, name, draw(st.integers(1, 9)), **labels)
     if draw(often):
         found += [
             row("a:tokens_total", 7 if draw(often) else draw(VALUES), instance, **own),

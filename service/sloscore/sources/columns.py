@@ -27,6 +27,9 @@ _TAIL: Final = b"]}}"
 _UP_TIME: Final = re.compile(
     rb'\{"%s":"%s%s",[^}]*\}' % tuple(text.encode() for text in (PART_LABEL, PART_TIME_PREFIX, UP))
 )
+# A string of JSON with its escapes, which are never looked at twice; and a label with its comma.
+_STRING: Final = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+_LABEL: Final = rb"(?:%s:%s,)" % (_STRING, _STRING)
 _VALUE: Final = rb'\}),"value":\[[^",\]]*,"([^"\\]*)"\]\}'
 _PLAIN_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _MEANT_OF_SERIES: Final = frozenset({"__name__", "le", PART_LABEL})
@@ -101,8 +104,9 @@ class _Table:
     def __init__(self, families: tuple[Family, ...], names: tuple[str, ...]) -> None:
         self._families = families
         self._names = names
-        inner = b"([^}]*?(?<=[{,]))".join(b'"%s":"([^"\\\\]*)"' % name.encode() for name in names)
-        begin = rb'\{"metric":(\{[^}]*?(?<=[{,]))'
+        between = rb"(,%s*?)" % _LABEL
+        inner = between.join(rb'"%s":"([^"\\]*)"' % name.encode() for name in names)
+        begin = rb'\{"metric":(\{%s*?)' % _LABEL
         self._row = re.compile(begin + inner + rb"([^}]*" + _VALUE)
         self._shapes: dict[_Where, Shape] = {}
         self._layouts: dict[tuple[Shape, ...], Layout | None] = {}
