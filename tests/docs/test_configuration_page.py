@@ -10,7 +10,8 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 from tests.docs.markdown import ROOT
 
-from sloscore.settings import Settings, SettingsFile, parse_duration
+from sloscore.settings import Settings, SettingsFile
+from sloscore.settings_base import parse_duration
 from sloscore.spec.loader import parse_model
 
 PAGE = (ROOT / "docs" / "configuration.md").read_text()

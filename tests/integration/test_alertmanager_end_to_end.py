@@ -14,7 +14,7 @@ from tests.conftest import SCRAPE_INTERVAL
 from tests.integration.alertmanager import Alertmanager, Webhook, free_port
 from tests.integration.service import Api, Json, serving, settings, task_of
 
-from sloscore.settings import parse_duration
+from sloscore.settings_base import parse_duration
 from sloscore.simulate.prometheus import PrometheusProcess
 from sloscore.simulate.requests import Deployment, Workload
 from sloscore.simulate.server import SimulatedServer

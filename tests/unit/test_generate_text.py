@@ -14,7 +14,7 @@ from sloscore.generate.burn import BURN_RATES
 from sloscore.generate.rules import Alert, Group, Recording
 from sloscore.generate.text import Span, plain
 from sloscore.generate.writing import Made, as_kubernetes, as_prometheus
-from sloscore.settings import parse_duration
+from sloscore.settings_base import parse_duration
 
 printable = st.text(min_size=1).filter(lambda text: text.isprintable() and text.strip() != "")
 anything = st.text(st.characters(exclude_categories=["Cs"]))

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from pydantic import TypeAdapter
 
-from sloscore.settings import Duration
+from sloscore.settings_base import Duration
 from tools.reference.markdown import paragraphs, table
 
 Schema = Mapping[str, Any]

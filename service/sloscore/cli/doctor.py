@@ -72,7 +72,7 @@ def doctor(  # noqa: PLR0913  an option each
 
     from sloscore.advice.doctor import Doctor
     from sloscore.errors import SpecError
-    from sloscore.settings import parse_duration
+    from sloscore.settings_base import parse_duration
     from sloscore.spec.loader import load_task, validate
     from sloscore.spec.model import TaskSpec
 

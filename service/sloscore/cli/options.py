@@ -30,7 +30,7 @@ def say(sentence: str) -> None:
 
 def seconds(_: click.Context, option: click.Parameter, given: str) -> float:
     """The callback of an option that is a duration, such as 30s or 5m; above 0."""
-    from sloscore.settings import parse_duration
+    from sloscore.settings_base import parse_duration
 
     try:
         found = parse_duration(given)
@@ -43,7 +43,7 @@ def seconds(_: click.Context, option: click.Parameter, given: str) -> float:
 
 def web_address(_: click.Context, option: click.Parameter, given: str) -> str:
     """The callback of an option that is the URL of a service."""
-    from sloscore.settings import plain_url
+    from sloscore.settings_base import plain_url
 
     try:
         return plain_url(given)

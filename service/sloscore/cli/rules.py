@@ -24,7 +24,7 @@ _NAMESPACE: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 
 def _span(_: click.Context, option: click.Parameter, given: str) -> "Span":
     from sloscore.generate.text import Span
-    from sloscore.settings import parse_duration
+    from sloscore.settings_base import parse_duration
 
     try:
         seconds = parse_duration(given)

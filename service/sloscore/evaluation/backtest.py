@@ -18,7 +18,8 @@ from sloscore.evaluation.past import score_past
 from sloscore.evaluation.plan import Plan, plan_window
 from sloscore.evaluation.recognise import with_server
 from sloscore.evaluation.report import report_failure
-from sloscore.settings import Duration, EvaluationSettings
+from sloscore.settings import EvaluationSettings
+from sloscore.settings_base import Duration
 from sloscore.sources.base import MetricSource
 from sloscore.wire import Report, ScoreRequest, SliReport, TimeRange, format_time
 

@@ -14,7 +14,7 @@ from pydantic import (
 from pydantic.functional_validators import model_validator
 
 from sloscore.core.phases import PhaseRules, ScoreOf
-from sloscore.settings import Duration
+from sloscore.settings_base import Duration
 
 _WORDS = ("whole", "worst")
 # In angle brackets, as they are no part of a mistake's place.

@@ -13,7 +13,7 @@ from sloscore.core.objective import Signal
 from sloscore.core.penalty import Slo
 from sloscore.core.sli import Sli, parse_percentile
 from sloscore.core.verdict import HardFailOn
-from sloscore.settings import Duration
+from sloscore.settings_base import Duration
 from sloscore.spec.penalty import Penalty, curve_of
 from sloscore.spec.phases import PhasesSpec
 from sloscore.spec.stop import EarlyStopSpec

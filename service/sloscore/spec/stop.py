@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from sloscore.settings import Duration
+from sloscore.settings_base import Duration
 
 
 class EarlyStopSpec(BaseModel):

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
-from sloscore.settings import Duration
+from sloscore.settings_base import Duration
 from sloscore.spec.model import TaskSpec
 from sloscore.spec.slo import SloSpec
 from sloscore.wire.values import Document, Number

@@ -14,7 +14,7 @@ from pydantic import (
 )
 
 from sloscore.core.objective import Objective
-from sloscore.settings import Duration, duration_schema
+from sloscore.settings_base import Duration, duration_schema
 from sloscore.spec.metric import CustomMetrics
 from sloscore.spec.model import ExperimentId, Gpus, Selector, TaskSpec, undefined_goodput
 from sloscore.spec.phases import PhaseName
