@@ -124,6 +124,10 @@ def test_the_document_is_valid_openapi() -> None:
     assert not list(OpenAPIV31SpecValidator(DOCUMENT).iter_errors())
 
 
+def test_a_model_has_one_name_whether_it_is_read_or_written() -> None:
+    assert [name for name in DOCUMENT["components"]["schemas"] if not name.isidentifier()] == []
+
+
 async def test_the_service_answers_with_the_document(tmp_path: Path) -> None:
     async with serving(settings(tmp_path)) as api:
         answer = await api.get("/openapi.json")
