@@ -72,6 +72,7 @@ SOURCE_CLOCK_OFFSET: Final = "sloscore_source_clock_offset_seconds"
 SOURCE_QUERY_DURATION: Final = "sloscore_source_query_duration_seconds"
 CONFIG_RELOAD_SUCCESSFUL: Final = "sloscore_config_last_reload_successful"
 CONFIG_RELOAD_TIMESTAMP: Final = "sloscore_config_last_reload_success_timestamp_seconds"
+LOG_LINES_DROPPED: Final = "sloscore_log_lines_dropped"
 BUILD_INFO: Final = "sloscore_build_info"
 EXTERNAL_URL_INFO: Final = "sloscore_external_url_info"
 

@@ -7,6 +7,8 @@ from typing import Literal
 import structlog
 from structlog.typing import Processor
 
+from sloscore.log_writer import LogWriter
+
 LogFormat = Literal["console", "json"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
@@ -28,23 +30,29 @@ def configure_logs(log_format: LogFormat, level: LogLevel) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         logger_factory=structlog.stdlib.LoggerFactory(),
     )
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                *_rendering(log_format),
-            ],
-        )
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=shared,
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            *_rendering(log_format),
+        ],
     )
     root = logging.getLogger()
-    for known in tuple(root.handlers):
-        if isinstance(known.formatter, structlog.stdlib.ProcessorFormatter):
-            root.removeHandler(known)
+    own = [h for h in root.handlers if isinstance(h.formatter, structlog.stdlib.ProcessorFormatter)]
+    handler = next((h for h in own if isinstance(h, LogWriter)), None) or _handler()
+    handler.setFormatter(formatter)
+    for known in own:
+        root.removeHandler(known)
     root.addHandler(handler)
     root.setLevel(level.upper())
     logging.captureWarnings(capture=True)
+
+
+def _handler() -> logging.Handler:
+    # What stands in the place of stderr is no pipe that could be full.
+    if sys.stderr is not sys.__stderr__ or sys.stderr is None:
+        return logging.StreamHandler(sys.stderr)
+    return LogWriter(sys.stderr.fileno())
 
 
 def _rendering(log_format: LogFormat) -> tuple[Processor, ...]:

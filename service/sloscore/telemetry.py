@@ -1,12 +1,15 @@
 """What the service counts of itself."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
 
 from sloscore import __version__, conventions
+from sloscore.log_writer import dropped_lines
 
 _EVALUATION_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
@@ -19,6 +22,16 @@ class QueryTally:
     queries: int
     errors: Mapping[str, int]
     mean_seconds: float | None
+
+
+class _LogCollector(Collector):
+    def collect(self) -> Iterable[CounterMetricFamily]:
+        """See prometheus_client."""
+        yield CounterMetricFamily(
+            conventions.LOG_LINES_DROPPED,
+            "Lines of the log that were dropped, as nobody took them from stderr in time.",
+            value=dropped_lines(),
+        )
 
 
 class Telemetry:
@@ -93,6 +106,7 @@ class Telemetry:
             "Unix time at which settings were last read well: at the start, or by a reload.",
             registry=self.registry,
         )
+        self.registry.register(_LogCollector())
         build = Gauge(
             conventions.BUILD_INFO,
             "Always 1; the label is the version of the service.",
