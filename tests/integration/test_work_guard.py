@@ -5,9 +5,12 @@ import contextlib
 import gc
 import math
 import re
+import sys
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -25,6 +28,7 @@ from tests.integration.service import (
     until,
 )
 
+import sloscore
 from sloscore.simulate.prometheus import PrometheusProcess
 
 pytest_plugins = ["tests.integration.service_fixtures"]
@@ -33,6 +37,7 @@ QUERIES = r'^sloscore_source_queries_total\{kind="snapshot"\} (\S+)$'
 ROUNDS = r"^sloscore_evaluation_rounds_total (\S+)$"
 AT_PROMETHEUS = r'^prometheus_http_requests_total\{code="200",handler="/api/v1/query"\} (\S+)$'
 FEW, MANY = 4, 24
+PACKAGE = str(Path(sloscore.__file__).parent)
 
 
 def number_in(text: str, pattern: str) -> float:
@@ -204,6 +209,42 @@ async def test_requests_ask_the_store_for_as_little_however_many_experiments_the
         )
         assert asked <= statements, f"{request} asks {asked} statements, not {statements}"
         assert read <= rows, f"{request} reads {read} rows, not {rows}"
+
+
+@contextlib.contextmanager
+def own_calls() -> Iterator[Counter[str]]:
+    """Counts the calls of the service's own functions in this thread from now on, by their names."""
+    found = Counter[str]()
+
+    def watch(frame: FrameType, happened: str, _: object) -> None:
+        if happened == "call" and frame.f_code.co_filename.startswith(PACKAGE):
+            found[frame.f_code.co_qualname] += 1
+
+    before = sys.getprofile()
+    sys.setprofile(watch)
+    try:
+        yield found
+    finally:
+        sys.setprofile(before)
+
+
+# Most calls of the service's own functions that a request takes.
+CALLS = {f"GET {EXPERIMENTS}/trial-0/score": 20, "POST /api/v1/score": 38}
+
+
+@pytest.mark.parametrize("request_line", CALLS)
+async def test_requests_that_are_sent_often_take_few_calls(
+    tmp_path: Path, request_line: str
+) -> None:
+    method, path = request_line.split()
+    async with quiet(tmp_path, FEW) as api:
+        for _ in range(3):
+            with own_calls() as calls:
+                # What the first ones prepare is there for the later ones.
+                answer = await api.request(method, path, body=BODIES.get(request_line))
+            assert answer.status == 200, answer.text
+    found, most = calls.total(), CALLS[request_line]
+    assert 0 < found <= most, f"{request_line} takes {found} calls, not {most}: {calls}"
 
 
 async def test_a_tick_and_the_score_of_a_running_experiment_ask_the_store_for_nothing(
