@@ -6,8 +6,11 @@ import math
 from dataclasses import dataclass
 
 import orjson
+from sqlalchemy import and_, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from sloscore.experiments.model import Experiment
+from sloscore.experiments.model import Experiment, State
+from sloscore.experiments.schema import COLUMNS, experiments
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +47,35 @@ def decode_cursor(cursor: str) -> tuple[float, str]:
                 f"cursor: {cursor[:80]!r} is no cursor; give the next_cursor of the page before, "
                 "or none for the first page"
             )
+
+
+async def read_page(
+    connection: AsyncConnection,
+    task: str | None,
+    state: State | None,
+    limit: int,
+    cursor: str | None,
+) -> Page:
+    """The page of at most ``limit`` experiments that the cursor leads to; None leads to the first.
+
+    Raises ValueError for a limit below 1 and for a cursor that no page gave.
+    """
+    if limit < 1:
+        raise ValueError(f"limit: {limit} is too small; give at least 1")
+    table = experiments.c
+    query = select(*COLUMNS).order_by(table.created_at.desc(), table.id).limit(limit + 1)
+    if task is not None:
+        query = query.where(table.task == task)
+    if state is not None:
+        query = query.where(table.state == state)
+    if cursor is not None:
+        created_at, last_id = decode_cursor(cursor)
+        query = query.where(
+            or_(
+                table.created_at < created_at,
+                and_(table.created_at == created_at, table.id > last_id),
+            )
+        )
+    found = [Experiment(**row) for row in (await connection.execute(query)).mappings()]
+    items = found[:limit]
+    return Page(items, encode_cursor(items[-1]) if len(found) > limit else None)

@@ -1,14 +1,57 @@
-"""One row of the store: read it, move it on by its state, and refuse what contradicts it."""
+"""One row of the store: add it, read it, move it on by its state, and refuse what contradicts it."""
 
 from collections.abc import Mapping
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from sloscore.errors import ConflictError, ExperimentNotFoundError
-from sloscore.experiments.model import Experiment, State, sources_of
-from sloscore.experiments.schema import COLUMNS, experiments
+from sloscore.errors import ConflictError, ExperimentNotFoundError, LimitError
+from sloscore.experiments.model import LIVE, Experiment, State, new_experiment, sources_of
+from sloscore.experiments.schema import COLUMNS, FIELDS, experiments, schema_version
 from sloscore.wire import format_time
+
+
+def _row_of(experiment: Experiment) -> dict[str, object]:
+    return {name: getattr(experiment, name) for name in FIELDS}
+
+
+# No registration has this id. It is as large as a small one, and in every index.
+_TRIAL = _row_of(new_experiment("", "", {"": "x" * 4096}, "", "", 0.0, 0.0))
+
+
+async def try_row(connection: AsyncConnection) -> None:
+    """Write a row and take it away, in one transaction, so that nobody ever sees it."""
+    await connection.execute(experiments.insert().values(_TRIAL))
+    await connection.execute(experiments.delete().where(experiments.c.id == ""))
+
+
+async def add_row(
+    connection: AsyncConnection, experiment: Experiment, max_live: int | None
+) -> tuple[Experiment, bool]:
+    """The recorded experiment and True, or the same one that was there before and False.
+
+    Raises ConflictError where that one has another task or body, and LimitError where ``max_live``
+    experiments are live already.
+    """
+    # One registration at a time, also in a database that has row locks only.
+    await connection.execute(select(schema_version).with_for_update())
+    known = await find_row(connection, experiment.id)
+    if known is not None:
+        if (known.task, known.body_digest) != (experiment.task, experiment.body_digest):
+            raise ConflictError(
+                f"experiment {experiment.id!r} is already registered with another body; "
+                "repeat the same body, or choose another id"
+            )
+        return known, False
+    if max_live is not None:
+        live = await connection.scalar(select(func.count()).where(experiments.c.state.in_(LIVE)))
+        if (live or 0) >= max_live:
+            raise LimitError(
+                f"as many experiments are live as may be, {max_live} "
+                "(limits.max_live_experiments); finish or abort one first"
+            )
+    await connection.execute(experiments.insert().values(_row_of(experiment)))
+    return experiment, True
 
 
 async def find_row(

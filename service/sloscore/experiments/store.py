@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequen
 from pathlib import Path
 from typing import Any, Self, TypeAlias
 
-from sqlalchemy import Select, and_, func, or_, select
+from sqlalchemy import Select, func, select
 
-from sloscore.errors import ConflictError, LimitError
+from sloscore.errors import ConflictError
 from sloscore.experiments.database import Database
 from sloscore.experiments.first import read_first
 from sloscore.experiments.kept import read_counts
@@ -28,39 +28,29 @@ from sloscore.experiments.model import (
     Phase,
     State,
     TaskTally,
-    new_experiment,
 )
-from sloscore.experiments.paging import Page, decode_cursor, encode_cursor
+from sloscore.experiments.paging import Page, read_page
 from sloscore.experiments.phases import ended_phases
 from sloscore.experiments.recorded import with_phase_samples
 from sloscore.experiments.rows import (
-    find_row,
+    add_row,
     get_row,
     move_row,
     require_same_finish,
+    try_row,
     unknown,
 )
 from sloscore.experiments.schema import (
     COLUMNS,
-    FIELDS,
     experiments,
     figures_of,
-    schema_version,
 )
 from sloscore.experiments.tallies import read_tallies
 from sloscore.wire import format_time
 
-
-def _row_of(experiment: Experiment) -> dict[str, object]:
-    return {name: getattr(experiment, name) for name in FIELDS}
-
-
 # The class has a method of this name.
 _Experiments: TypeAlias = list[Experiment]
 _ROWS_AT_ONCE = 100
-# No registration has this id. It is as large as a small one, and in every index.
-_TRIAL = _row_of(new_experiment("", "", {"": "x" * 4096}, "", "", 0.0, 0.0))
-_NEWEST_FIRST = (experiments.c.created_at.desc(), experiments.c.id)
 
 
 class ExperimentStore:
@@ -110,10 +100,8 @@ class ExperimentStore:
         """Raise StoreError when experiments cannot be read, or still not be written."""
         await self.count_by_state()
         if self.last_write_failed:
-            # In one transaction, so that nobody ever sees it.
             async with self._database.writing() as connection:
-                await connection.execute(experiments.insert().values(_TRIAL))
-                await connection.execute(experiments.delete().where(experiments.c.id == ""))
+                await try_row(connection)
 
     async def register(
         self, experiment: Experiment, max_live: int | None = None
@@ -125,27 +113,7 @@ class ExperimentStore:
         experiments are live already.
         """
         async with self._database.writing() as connection:
-            # One registration at a time, also in a database that has row locks only.
-            await connection.execute(select(schema_version).with_for_update())
-            known = await find_row(connection, experiment.id)
-            if known is not None:
-                if (known.task, known.body_digest) != (experiment.task, experiment.body_digest):
-                    raise ConflictError(
-                        f"experiment {experiment.id!r} is already registered with another body; "
-                        "repeat the same body, or choose another id"
-                    )
-                return known, False
-            if max_live is not None:
-                live = await connection.scalar(
-                    select(func.count()).where(experiments.c.state.in_(LIVE))
-                )
-                if (live or 0) >= max_live:
-                    raise LimitError(
-                        f"as many experiments are live as may be, {max_live} "
-                        "(limits.max_live_experiments); finish or abort one first"
-                    )
-            await connection.execute(experiments.insert().values(_row_of(experiment)))
-        return experiment, True
+            return await add_row(connection, experiment, max_live)
 
     async def get(self, experiment_id: str) -> Experiment:
         """Return the experiment."""
@@ -328,24 +296,8 @@ class ExperimentStore:
 
         Raises ValueError for a limit below 1 and for a cursor that no page gave.
         """
-        if limit < 1:
-            raise ValueError(f"limit: {limit} is too small; give at least 1")
-        query = select(*COLUMNS).order_by(*_NEWEST_FIRST).limit(limit + 1)
-        if task is not None:
-            query = query.where(experiments.c.task == task)
-        if state is not None:
-            query = query.where(experiments.c.state == state)
-        if cursor is not None:
-            created_at, last_id = decode_cursor(cursor)
-            query = query.where(
-                or_(
-                    experiments.c.created_at < created_at,
-                    and_(experiments.c.created_at == created_at, experiments.c.id > last_id),
-                )
-            )
-        found = await self._select(query)
-        items = found[:limit]
-        return Page(items, encode_cursor(items[-1]) if len(found) > limit else None)
+        async with self._database.reading() as connection:
+            return await read_page(connection, task, state, limit, cursor)
 
     async def listed(self, selection: Selection, limit: int, offset: int = 0) -> Listed:
         """Return at most ``limit`` experiments of the selection after the first ``offset``."""
