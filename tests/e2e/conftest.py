@@ -69,3 +69,9 @@ async def open_page(chromium: Browser, site: Site, watch: Watch) -> AsyncIterato
 async def page(open_page: Open) -> Page:
     """The experiments, in a window of a desk."""
     return await open_page()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def form(open_page: Open) -> Page:
+    """The form of a new task."""
+    return await open_page("/new", permissions=["clipboard-read", "clipboard-write"])
