@@ -29,17 +29,6 @@ OF_PROMETHEUS = (
     "tests/integration/test_native_histograms.py",
     "tests/integration/test_utf8_label_names.py",
 )
-# Windows of a second of a server that has just come or gone: VictoriaMetrics shows its ``up`` before
-# the rest of the scrape (docs/engines.md).
-LEFT_OUT = {
-    "victoria-metrics": (
-        "test_all_servers_of_a_job_add_up",
-        "test_a_server_born_in_the_window_counts_from_zero",
-        "test_a_burst_before_the_first_scrape_of_a_server_born_in_the_window_is_counted",
-        "test_a_server_that_hides_its_birth_counts_from_its_first_scrape_and_says_so",
-        "test_a_server_torn_down_early_ends_the_window_with_its_last_scrape",
-    ),
-}
 RULES = "tests/integration/test_rules_equal_the_scoring.py"
 
 
@@ -60,8 +49,7 @@ def _say(line: str) -> None:
 
 def arguments_of(engine: str) -> list[str]:
     """The tests that an engine has to pass, as pytest is told."""
-    left_out = [f"--deselect={DATA_PATH[1]}::{test}" for test in LEFT_OUT.get(engine, ())]
-    return [*DATA_PATH, *(() if engine == "victoria-metrics" else OF_PROMETHEUS), *left_out]
+    return [*DATA_PATH, *(() if engine == "victoria-metrics" else OF_PROMETHEUS)]
 
 
 def main() -> None:

@@ -5,10 +5,11 @@ from dataclasses import replace
 import pytest
 from tests.unit.memory_source import END, START, MemorySource, plan, requests, sample, source_of
 
+from sloscore.core.samples import Target
 from sloscore.core.scoring import Status
 from sloscore.errors import SourceError
 from sloscore.evaluation.plan import Plan
-from sloscore.evaluation.settle import FINAL_STATE, settle
+from sloscore.evaluation.settle import FINAL_STATE, UNMATCHED_SECONDS, settle
 from sloscore.experiments.model import OUTCOMES, new_experiment
 from sloscore.settings import EvaluationSettings
 from sloscore.sources.base import Snapshot
@@ -68,6 +69,36 @@ async def test_a_baseline_that_was_not_shown_yet_is_read_again_for_a_short_windo
     report = await settled(source, plan(), end=1004)
 
     assert requests(report) == 4
+
+
+class BareSource(MemorySource):
+    """Shows that a server is up, and its series only once all was shown, as VictoriaMetrics does."""
+
+    shows_all_at = END + 9
+
+    async def samples(self, target: Target, after: float, until: float) -> Snapshot:
+        found = await super().samples(target, after, until)
+        is_late = self.now < self.shows_all_at
+        return [replace(each, histograms={}) for each in found] if is_late else found
+
+
+async def test_a_new_server_is_waited_for_that_is_up_and_shows_no_series_yet() -> None:
+    born = [sample(time, n, born=1005) for time, n in ((1010, 1), (1050, 5), (1061, 7))]
+
+    report = await settled(source := BareSource({"one": born}), plan())
+
+    assert requests(report) == 7
+    assert END + 9 <= source.now < END + 12
+
+
+async def test_a_server_that_never_shows_a_series_is_waited_for_briefly() -> None:
+    source = BareSource({"one": [sample(1010, 1), sample(1061, 7)]})
+    source.shows_all_at = END + 600
+
+    report = await settled(source, plan())
+
+    assert report.status is Status.NO_DATA
+    assert END + UNMATCHED_SECONDS <= source.now < END + UNMATCHED_SECONDS + 3
 
 
 async def test_a_source_that_is_away_at_the_end_is_waited_for() -> None:

@@ -70,10 +70,11 @@ async def settle(
 
     Waits until every instance was scraped at or after the end, but not longer than
     ``closing_wait``, nor than two scrape intervals for an instance that is gone, nor than
-    ``UNMATCHED_SECONDS`` and two evaluations where the selector matched nothing at all. While the source
-    does not answer it waits ``source_wait``, after which there is no data; the wait for the closing
-    scrape begins when it answers again, as a source that was away scraped nobody. A server that
-    the service scrapes itself and that never answered is waited for as for a closing scrape.
+    ``UNMATCHED_SECONDS`` and two evaluations where the selector matched nothing at all, or only
+    servers that show no metric of the plan's. While the source does not answer it waits
+    ``source_wait``, after which there is no data; the wait for the closing scrape begins when it
+    answers again, as a source that was away scraped nobody. A server that the service scrapes
+    itself and that never answered is waited for as for a closing scrape.
     """
     if experiment.end is None:
         raise ValueError(f"experiment {experiment.id} has not ended")
@@ -102,7 +103,9 @@ async def settle(
             if given_up := _resignation(error, now, span[1], give_up, settings):
                 return Settled(report_unseen(plan, given_up, span, spans, now=now))
         else:
-            is_closed = not window.awaits_scrape
+            # VictoriaMetrics shows that a new server is up seconds before it shows its series.
+            shows_nothing = plan.target.url is None and window.shows_nothing
+            is_closed = not (window.awaits_scrape or shows_nothing)
             if is_closed and not is_sure and baseline_read < span[0] + _SHOWN_SECONDS:
                 # By the time at which the closing scrape is shown the baseline is, too.
                 window, read_again_at = None, now
@@ -124,6 +127,7 @@ async def settle(
                         if not s.is_empty
                     },
                 )
+            window = None if shows_nothing else window
         await asyncio.sleep(poll)
 
 
@@ -186,7 +190,7 @@ def _unmatched_wait(settings: EvaluationSettings) -> float:
 
 
 def _patience(window: WindowAccumulator, settings: EvaluationSettings) -> float:
-    if window.last_sample_time() is None:
+    if window.last_sample_time() is None or window.shows_nothing:
         return _unmatched_wait(settings)
     interval = window.counts().scrape_interval
     if interval is None:

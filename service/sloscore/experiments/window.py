@@ -104,6 +104,12 @@ class WindowAccumulator:
         """Whether anything was fed."""
         return bool(self._instances)
 
+    @property
+    def shows_nothing(self) -> bool:
+        """Whether instances are up of which none has shown a metric of the experiment's."""
+        instances = self._instances.values()
+        return any(i.last for i in instances) and not any(i.exposes_families for i in instances)
+
     def counts(self) -> WindowCounts:
         """The window's increases so far."""
         exposing = {key: i for key, i in self._instances.items() if i.exposes_families}
