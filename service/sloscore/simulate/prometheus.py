@@ -193,7 +193,10 @@ class PrometheusProcess:
         try:
             with urllib.request.urlopen(f"{self.url}/-/ready", timeout=2) as answer:  # noqa: S310  http by construction
                 return True if answer.status == 200 else None
-        except (urllib.error.URLError, OSError):
+        except urllib.error.HTTPError as error:
+            error.close()
+            return None
+        except OSError:
             return None
 
 
