@@ -209,3 +209,14 @@ def test_each_missing_extra_is_named_with_what_installs_it(
     ):  # fmt: skip
         assert ran.returncode == 1
         assert ran.stderr.rstrip().endswith(f"pip install 'sloscore[{extra}]'"), ran.stderr
+
+
+def test_the_interpreters_that_the_wheel_names_are_those_that_it_takes(built: Distribution) -> None:
+    with zipfile.ZipFile(built.wheel) as archive:
+        about = archive.read(f"sloscore-{__version__}.dist-info/METADATA").decode()
+    named = re.findall(
+        r"^Classifier: Programming Language :: Python :: 3\.(\d+)$", about, re.MULTILINE
+    )
+    (least,) = re.findall(r"^Requires-Python: >=3\.(\d+)$", about, re.MULTILINE)
+    assert least in named
+    assert all(int(minor) >= int(least) for minor in named)
