@@ -258,6 +258,7 @@ async def test_a_tick_and_the_score_of_a_running_experiment_ask_the_store_for_no
             before = await requests_of(other)
             await until(lambda: requests_of(other), lambda now: now >= before + 3)
             await api.score("trial-0")
+            await asyncio.gather(*(api.score("trial-0", wait=0.05) for _ in range(FEW)))
     assert statements.texts == [], "a tick or a running score asks the store, which it need not"
 
 

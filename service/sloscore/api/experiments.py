@@ -186,10 +186,9 @@ async def score(request: web.Request) -> web.Response:
     wait = read_seconds(request, "wait", context.settings.limits.max_wait)
     key, finals = request.match_info["id"], context.board.finals
     # Nearly all reads are of what is running or has ended lately: the store need not be asked.
-    if not wait and (newest := context.evaluator.running(key)) is not None:
+    has_ended = bool(wait) and (finals.get(key) is not None or await _ends(context, key, wait))
+    if not has_ended and (newest := context.evaluator.running(key)) is not None:
         return respond_encoded(newest)
-    if wait and finals.get(key) is None:
-        await _end_of(context, key, wait)
     if (final := finals.get(key)) is not None:
         return respond_encoded(final)
     experiment = await context.store.get(key)
@@ -204,16 +203,19 @@ async def score(request: web.Request) -> web.Response:
     return respond(current_report(context, experiment, elsewhere.get(key)))
 
 
-async def _end_of(context: Context, key: str, wait: float) -> None:
-    """Wait for the end of an experiment that is live, for so many seconds at most."""
+async def _ends(context: Context, key: str, wait: float) -> bool:
+    """Wait for the end of an experiment that is live, for so many seconds at most: whether it came."""
     if context.board.waiting >= context.settings.limits.max_waiting:
         raise LimitError("too many requests wait for scores already; ask without wait")
     # Who waits before the state is read cannot miss the end.
     with context.board.waiter(key) as ended:
-        if (await context.store.get(key)).state in LIVE:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(wait):
-                    await ended.wait()
+        is_live = context.evaluator.running(key) is not None
+        if not is_live and (await context.store.get(key)).state not in LIVE:
+            return True
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(wait):
+                return await ended.wait()
+        return False
 
 
 async def _require_baseline(context: Context, registration: Registration, plan: Plan) -> None:
