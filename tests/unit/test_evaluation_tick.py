@@ -2,8 +2,9 @@
 
 import asyncio
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 import pytest
 from hypothesis import given
@@ -14,9 +15,28 @@ from sloscore.core.curve import Exponential
 from sloscore.core.samples import Target
 from sloscore.core.scoring import Status
 from sloscore.errors import SourceError
+from sloscore.evaluation.replay import resumed
 from sloscore.evaluation.tick import BATCH, Live, batches, evaluate, report_outage
-from sloscore.sources.base import Snapshot
+from sloscore.sources.base import Ends, Snapshot
 from sloscore.wire import Report
+
+Result = TypeVar("Result")
+
+
+async def counted(work: Awaitable[Result]) -> tuple[Result, int]:
+    """What the work gives, and how many turns others had meanwhile."""
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    counting = asyncio.create_task(count())
+    result = await work
+    counting.cancel()
+    return result, turns
 
 
 async def test_ticks_count_from_what_was_shown_at_the_start() -> None:
@@ -44,6 +64,42 @@ async def test_a_window_that_is_taken_up_late_is_replayed() -> None:
     assert isinstance(found, Report)
     assert found.window is not None
     assert found.window.resets == 1
+
+
+class SteadyMemorySource(MemorySource):
+    """A source whose servers all went on counting; ``asked`` holds the targets of snapshots."""
+
+    async def snapshot(
+        self, targets: Sequence[Target], at: float
+    ) -> Mapping[str, Snapshot | SourceError]:
+        self.asked += [target.key for target in targets]
+        return {target.key: self._latest(target.key, at) for target in targets}
+
+    async def steady(
+        self, starts: Mapping[Target, float], until: float
+    ) -> Mapping[str, Ends | None]:
+        found: dict[str, Ends | None] = {}
+        for target, start in starts.items():
+            first = self._latest(target.key, start)
+            rest = [each for each in self.scrapes[target.key] if start < each.time <= until]
+            assert not isinstance(first, SourceError)
+            found[target.key] = Ends(first, rest, rest[-1:])
+        return found
+
+
+async def test_windows_that_are_taken_up_at_once_are_reported_without_another_query() -> None:
+    scrapes = [sample(time, number, born=900.0) for number, time in enumerate((995, 1005, 1020))]
+    source = SteadyMemorySource(dict.fromkeys("abc", scrapes))
+    lives = [Live.of(plan(name), START) for name in "abc"]
+
+    found, turns = await counted(
+        resumed(source, {live.target: live.start for live in lives}, 1021.0)
+    )
+    reports = await evaluate(source, lives, 1021.0)
+
+    assert turns >= len(found) == 3
+    assert [requests(reports[name]) for name in "abc"] == [2, 2, 2]
+    assert source.asked == []
 
 
 async def test_one_target_that_fails_costs_the_others_nothing() -> None:
@@ -177,17 +233,9 @@ async def test_a_warm_up_is_no_part_of_the_window() -> None:
 async def test_other_work_goes_on_while_a_large_batch_is_reported() -> None:
     names = [str(number) for number in range(BATCH)]
     source = MemorySource({name: [sample(995, 1), sample(1005, 4)] for name in names})
-    turns = 0
+    lives = [Live.of(plan(name), START) for name in names]
 
-    async def count_turns() -> None:
-        nonlocal turns
-        while True:
-            turns += 1
-            await asyncio.sleep(0)
-
-    counting = asyncio.create_task(count_turns())
-    await evaluate(source, [Live.of(plan(name), START) for name in names], 1006.0)
-    counting.cancel()
+    _, turns = await counted(evaluate(source, lives, 1006.0))
 
     assert turns >= BATCH / 20
 
