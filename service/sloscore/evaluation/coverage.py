@@ -1,6 +1,7 @@
 """Whether a window's counts are those of the experiment's load, or of too much or too little."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 from sloscore.core.judge import SliResult
@@ -99,19 +100,23 @@ def measured_span(counts: WindowCounts, span: Span, now: float) -> tuple[float, 
 
 
 def with_coverage(
-    result: SliResult, counts: WindowCounts, span: float, beyond: float = 0.0
-) -> SliResult:
-    """The result, uncertain where a tenth of the window or more was seen by no scrape.
+    results: Sequence[SliResult], counts: WindowCounts, span: float, beyond: float = 0.0
+) -> Sequence[SliResult]:
+    """The results, uncertain where a tenth of the window or more was seen by no scrape.
 
-    So it is where as much was counted ``beyond`` it, all in seconds.
+    So they are where as much was counted ``beyond`` it, all in seconds.
     """
-    if not result.certain or not is_uncertain(counts, span, beyond):
-        return result
+    if not is_uncertain(counts, span, beyond):
+        return results
     unseen = _unseen(counts)
     if unseen >= beyond:
         why = f"no scrape tells of {unseen:.1f} s of the {span:.1f} s"
     else:
         why = f"its scrapes reach {beyond:.1f} s beyond the {span:.1f} s"
+    return [_uncertain(result, why) if result.certain else result for result in results]
+
+
+def _uncertain(result: SliResult, why: str) -> SliResult:
     text = result.explanation.removesuffix(".")
     return replace(
         result,

@@ -55,11 +55,8 @@ def report_window(  # noqa: PLR0913  a report is made of these
     if phase is not None and end is not None:
         missing = inseparable_counts(counts, start, end) or missing
 
-    def judged(sli: Sli, slo: Slo) -> SliResult:
-        result = _judge_window(sli, slo, counts, measured, plan, foreign)
-        return with_coverage(result, counts, span[1] - start, beyond)
-
-    slis = [judged(sli, slo) for sli, slo in rules.limits]
+    judged = [_judge_window(*limit, counts, measured, plan, foreign) for limit in rules.limits]
+    slis = with_coverage(judged, counts, span[1] - start, beyond)
     base: Estimate | NoData = NoData(foreign or missing or "")
     if base_score is not None:
         base = Estimate.exact(base_score)

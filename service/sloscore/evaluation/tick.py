@@ -210,7 +210,8 @@ def _take(
             counted = CountedWindow(live.start, None, counts)
             baseline = live.baseline or NOT_FOUND_YET
             changes["comparison"] = compare_window(live.plan, counted, baseline, now=now)
-        report = report.model_copy(update=changes)
+        if changes:
+            report = report.model_copy(update=changes)
     except ValueError as error:
         # What one server exposes must not cost the others of the batch their reports.
         return SourceError(f"the samples cannot be scored: {error}", kind="decode")
