@@ -238,9 +238,11 @@ async def test_check_and_copy_work_beside_a_service_that_writes(tmp_path: Path) 
         at_work = asyncio.Event()
 
         async def register() -> list[int]:
-            """Until the copy is there, and then some more."""
+            """Until the copy is there, and then one more at least."""
             statuses: list[int] = []
-            while not copied.exists() or len(statuses) < 10:
+            is_after = False
+            while not is_after or len(statuses) < 10:
+                is_after = copied.exists()
                 name = f"more-{len(statuses)}"
                 answer = await api.register(name, TASK)
                 statuses.append(answer.status)
