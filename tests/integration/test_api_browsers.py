@@ -85,12 +85,50 @@ async def test_its_own_address_is_an_origin_of_its_own(api: Api) -> None:
     assert (await api.request("POST", ABORT, headers=headers)).status == 200
 
 
-async def test_what_changes_nothing_may_come_from_anywhere(api: Api) -> None:
-    headers = {"Origin": "https://evil.example", "Host": "evil.example"}
+async def test_what_changes_nothing_may_be_asked_for_by_any_page(api: Api) -> None:
+    # A browser does not show that page the answer.
+    headers = {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}
     assert (await api.request("GET", EXPERIMENTS, headers=headers)).status == 200
     numbers = {"values": {}, "base_score": 3.0}
     answer = await api.request("POST", "/api/v1/score", body=numbers, headers=headers)
     assert answer.status == 200
+
+
+READS: list[tuple[str, str, Json]] = [
+    ("GET", EXPERIMENTS, None),
+    ("GET", f"{EXPERIMENTS}/one/score", None),
+    ("GET", "/metrics", None),
+    ("GET", "/", None),
+    ("POST", "/api/v1/score", {"values": {}, "base_score": 3.0}),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body"), READS)
+async def test_a_foreign_name_that_leads_to_this_machine_reads_nothing(
+    api: Api, method: str, path: str, body: Json
+) -> None:
+    headers = {"Host": "evil.example:8520"}
+    assert (await api.request(method, path, body=body, headers=headers)).status == 403
+    headers = {"Host": "scores.example"}
+    assert (await api.request(method, path, body=body, headers=headers)).status == 200
+
+
+async def test_probes_are_answered_by_any_name(api: Api) -> None:
+    answer = await api.request("GET", "/-/healthy", headers={"Host": "evil.example"})
+    assert answer.status == 200
+
+
+async def test_reads_that_need_a_token_may_use_any_name(tmp_path: Path) -> None:
+    headers = {"Authorization": f"Bearer {TOKEN}", "Host": "scores.elsewhere.example"}
+    auth = {"token": TOKEN, "require_read": True}
+    async with serving(settings(tmp_path, auth=auth)) as api:
+        assert (await api.request("GET", EXPERIMENTS, headers=headers)).status == 200
+
+
+async def test_open_reads_beside_a_token_need_a_name_of_the_service(tmp_path: Path) -> None:
+    async with serving(settings(tmp_path, auth={"token": TOKEN})) as api:
+        answer = await api.request("GET", EXPERIMENTS, headers={"Host": "evil.example"})
+        assert answer.status == 403
 
 
 async def test_with_a_token_the_name_does_not_matter_but_the_origin_does(tmp_path: Path) -> None:

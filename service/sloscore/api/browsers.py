@@ -1,4 +1,4 @@
-"""No page of another site may write through somebody's browser.
+"""No page of another site may write through somebody's browser, or read what only this machine may.
 
 A browser says where a write comes from (``Origin``, ``Sec-Fetch-Site``), and by which name it was
 sent (``Host``): a foreign name that resolves to this machine is how a page gets round both. Curl and
@@ -6,11 +6,12 @@ the client send neither of the first two.
 """
 
 import ipaddress
+from functools import lru_cache
 from urllib.parse import SplitResult, urlsplit
 
 from aiohttp import web
 
-from sloscore.api.auth import SAFE_METHODS, Access
+from sloscore.api.auth import PROBES, SAFE_METHODS, Access
 from sloscore.api.context import Context
 from sloscore.api.problems import Check, problem
 from sloscore.settings import ListenSettings
@@ -21,26 +22,30 @@ _PORTS = {"http": 80, "https": 443}
 def refuse_other_sites(context: Context, open_paths: frozenset[str], access: Access) -> Check:
     """A check that refuses the writes of other sites' pages, but for those that change nothing.
 
-    Where no token is needed the ``Host`` must be one of the service's own, too: on a loopback address
-    always, on others in what a browser sends.
+    Where a request needs no token its ``Host`` must be one of the service's own, too: on a loopback
+    address always, on others in the writes that a browser sends.
     """
 
     def check(request: web.Request) -> web.Response | None:
-        if request.method in SAFE_METHODS or request.path in open_paths:
+        if request.path in PROBES:
             return None
         listen = context.settings.listen
         origin, host = request.headers.get("Origin"), request.headers.get("Host")
+        writes = request.method not in SAFE_METHODS and request.path not in open_paths
         cross = request.headers.get("Sec-Fetch-Site") == "cross-site"
-        if cross or (origin is not None and not _is_own(origin, host, listen)):
+        if writes and (cross or (origin is not None and not _is_own(origin, host, listen))):
             return problem(403, "A page of another site cannot change anything here.")
-        strict = not access.has_tokens and (listen.is_loopback or origin is not None)
-        if strict and host is not None and not _is_known(host, listen):
-            return problem(
-                403,
-                f"The request was sent to {host!a}, which is no name of this service: use its "
-                "address, set listen.external_url to the name, or protect writes by a token.",
-            )
-        return None
+        strict = listen.is_loopback or (writes and origin is not None)
+        if not strict or host is None or _is_known(host, listen):
+            return None
+        if access.role_needed(request.method, request.path, open_paths) is not None:
+            return None
+        protect = "protect writes by a token" if writes else "let reads need a token, too"
+        return problem(
+            403,
+            f"The request was sent to {host!a}, which is no name of this service: use its "
+            f"address, set listen.external_url to the name, or {protect}.",
+        )
 
     return check
 
@@ -58,16 +63,21 @@ def _is_own(origin: str, host: str | None, listen: ListenSettings) -> bool:
 
 
 def _is_known(host: str, listen: ListenSettings) -> bool:
+    return _is_name(host, listen.host, listen.external_url, loopback=listen.is_loopback)
+
+
+# Few names are in use, and every request has one.
+@lru_cache(maxsize=64)
+def _is_name(host: str, own: str, external_url: str | None, *, loopback: bool) -> bool:
     parts = _split(f"http://{host}")
     if parts is None or parts.hostname is None:
         return False
     name = parts.hostname.removesuffix(".")
     try:
         # No page can come to hold a number for its name.
-        return ipaddress.ip_address(name).is_loopback or not listen.is_loopback
+        return ipaddress.ip_address(name).is_loopback or not loopback
     except ValueError:
-        external = urlsplit(listen.external_url or "").hostname
-        return name in {"localhost", listen.host.lower(), external}
+        return name in {"localhost", own.lower(), urlsplit(external_url or "").hostname}
 
 
 def _split(url: str) -> SplitResult | None:
