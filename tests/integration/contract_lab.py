@@ -190,15 +190,16 @@ class Reader:
                 await asyncio.sleep(0.02)
 
     async def two_scrapes(self, target: Target, after: float) -> tuple[float, float]:
-        """The times of the first two in succession later than that which both succeeded.
+        """The times of the first two in succession later than that which both brought requests.
 
-        A server may answer late a scrape that was given up: as if it were the next one.
+        A server may answer late a scrape that was given up: as if it were the next one. And
+        VictoriaMetrics shows that one succeeded before it shows what it brought.
         """
         async with asyncio.timeout(PATIENCE):
             while True:
                 samples = await self.source.samples(target, after, time.time())
                 for one, other in itertools.pairwise(samples):
-                    if one.up and other.up:
+                    if one.histograms and other.histograms:
                         return one.time, other.time
                 await asyncio.sleep(0.02)
 
