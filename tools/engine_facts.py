@@ -32,13 +32,19 @@ PATIENCE = 20.0
 
 
 class Page:
-    """Counts its scrapes; ``shown_at`` holds the Unix time at which each number was given."""
+    """Counts its scrapes; ``shown_at`` holds the Unix time at which each number was given.
 
-    def __init__(self) -> None:
+    Until ``is_open`` it refuses scrapes.
+    """
+
+    def __init__(self, *, is_open: bool = True) -> None:
+        self.is_open = is_open
         self.shown_at: dict[int, float] = {}
 
     async def answer(self, _: web.Request) -> web.Response:
         """The page."""
+        if not self.is_open:
+            return web.Response(status=503)
         number = len(self.shown_at) + 1
         self.shown_at[number] = time.time()
         return page_of(f"# TYPE {NAME} counter\n{NAME} {number}\n")
@@ -55,27 +61,31 @@ def ask(url: str, query: str, at: float | None = None) -> list[dict[str, Any]]:
 
 async def facts_of(binary: Path, place: Path) -> Mapping[str, str]:
     """One row of the table."""
-    page = Page()
-    async with PageServer(page.answer) as server:
+    page, new = Page(), Page(is_open=False)
+    async with PageServer(page.answer) as server, PageServer(new.answer) as new_server:
         process = engine_process(binary, place, 0.5)
         process.add_targets("lab", [server.address])
+        process.add_targets("new", [new_server.address])
         await asyncio.to_thread(process.start)
         try:
             url = process.url
             late = await _latest_shown(url, page)
-            (row,) = ask(url, f"{NAME}[30s]")
+            new.is_open = True
+            after_up = await _until_shown_after_up(url)
+            (row,) = ask(url, f'{NAME}{{job="lab"}}[30s]')
             times = [float(at) for at, _ in row["values"]]
             span = round(times[-2] - times[-3], 3)
-            (ends,) = ask(url, f"{NAME}[{round(span * 1000)}ms]", times[-2])
+            (ends,) = ask(url, f'{NAME}{{job="lab"}}[{round(span * 1000)}ms]', times[-2])
             process.remove_targets([server.address])
             gone = await _until_gone(url)
             # What was scraped last is shown by now, on VictoriaMetrics too.
             await asyncio.sleep(5)
-            (left,) = ask(url, f"{NAME}[60s]")
+            (left,) = ask(url, f'{NAME}{{job="lab"}}[60s]')
         finally:
             await asyncio.to_thread(process.stop)
     return {
         "a scrape is shown after": f"{statistics.median(late):.2f} s, at most {max(late):.2f} s",
+        "a new server's series are shown after its `up`": f"{after_up:.1f} s",
         "both ends of a range": "in it" if len(ends["values"]) == 2 else "only the later",
         "marks of ended series in a range": "NaN" if left["values"][-1][1] == "NaN" else "none",
         "an ended series is gone from answers after": f"{gone:.1f} s",
@@ -87,7 +97,7 @@ async def _latest_shown(url: str, page: Page) -> list[float]:
     seen, late = 0, list[float]()
     began = time.monotonic()
     while time.monotonic() < began + WATCHED_SECONDS or len(late) < 3:
-        for row in await asyncio.to_thread(ask, url, NAME, time.time()):
+        for row in await asyncio.to_thread(ask, url, f'{NAME}{{job="lab"}}', time.time()):
             number = int(float(row["value"][1]))
             late += [time.time() - page.shown_at[each] for each in range(seen + 1, number + 1)]
             seen = max(seen, number)
@@ -95,10 +105,26 @@ async def _latest_shown(url: str, page: Page) -> list[float]:
     return late
 
 
+async def _until_shown_after_up(url: str) -> float:
+    """Seconds between the answers that first show a new server up, and then its series."""
+    shown: dict[str, float] = {}
+    wanted = {'up{job="new"} == 1', f'{NAME}{{job="new"}}'}
+    began = time.monotonic()
+    while len(shown) < len(wanted):
+        for query in wanted - shown.keys():
+            if await asyncio.to_thread(ask, url, query, time.time()):
+                shown[query] = time.monotonic()
+        if time.monotonic() > began + PATIENCE:
+            raise TimeoutError(f"{url} does not show a new server")
+        await asyncio.sleep(0.01)
+    up, series = (shown[query] for query in sorted(wanted, reverse=True))
+    return max(0.0, series - up)
+
+
 async def _until_gone(url: str) -> float:
     """Seconds until an answer lacks the series whose target was taken away just now."""
     began = time.monotonic()
-    while await asyncio.to_thread(ask, url, NAME, time.time()):
+    while await asyncio.to_thread(ask, url, f'{NAME}{{job="lab"}}', time.time()):
         if time.monotonic() > began + PATIENCE:
             raise TimeoutError(f"{url} answers with {NAME} although nobody scrapes it")
         await asyncio.sleep(0.05)
