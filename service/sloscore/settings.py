@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -192,10 +193,16 @@ class ListenSettings(SettingsModel):
     @property
     def is_loopback(self) -> bool:
         """Whether only this machine can reach the address."""
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return self.host == "localhost"
+        return _is_loopback(self.host)
+
+
+# Asked for with every request.
+@lru_cache(maxsize=16)
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 class StoreSettings(SettingsModel):

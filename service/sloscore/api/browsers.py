@@ -35,8 +35,10 @@ def refuse_other_sites(context: Context, open_paths: frozenset[str], access: Acc
         cross = request.headers.get("Sec-Fetch-Site") == "cross-site"
         if writes and (cross or (origin is not None and not _is_own(origin, host, listen))):
             return problem(403, "A page of another site cannot change anything here.")
-        strict = listen.is_loopback or (writes and origin is not None)
-        if not strict or host is None or _is_known(host, listen):
+        loopback = listen.is_loopback
+        strict = loopback or (writes and origin is not None)
+        own = (listen.host, listen.external_url)
+        if not strict or host is None or _is_known(host, *own, loopback=loopback):
             return None
         if access.role_needed(request.method, request.path, open_paths) is not None:
             return None
@@ -62,13 +64,9 @@ def _is_own(origin: str, host: str | None, listen: ListenSettings) -> bool:
     )
 
 
-def _is_known(host: str, listen: ListenSettings) -> bool:
-    return _is_name(host, listen.host, listen.external_url, loopback=listen.is_loopback)
-
-
 # Few names are in use, and every request has one.
 @lru_cache(maxsize=64)
-def _is_name(host: str, own: str, external_url: str | None, *, loopback: bool) -> bool:
+def _is_known(host: str, own: str, external_url: str | None, *, loopback: bool) -> bool:
     parts = _split(f"http://{host}")
     if parts is None or parts.hostname is None:
         return False
