@@ -30,8 +30,8 @@ def exporter(file: str) -> web.Application:
 
 
 @pytest.fixture
-async def addresses(prometheus: PrometheusProcess) -> AsyncIterator[Mapping[str, str]]:
-    """The address of each file's exporter, after Prometheus has scraped them all."""
+async def scraped(prometheus: PrometheusProcess) -> AsyncIterator[Mapping[str, tuple[str, float]]]:
+    """The address of each file's exporter, and the time of a scrape that succeeded."""
     async with AsyncExitStack() as stack:
         began = time.time()
         found = {}
@@ -39,8 +39,10 @@ async def addresses(prometheus: PrometheusProcess) -> AsyncIterator[Mapping[str,
             server = await stack.enter_async_context(TestServer(exporter(file)))
             found[file] = f"{server.host}:{server.port}"
         prometheus.add_targets("expositions", list(found.values()))
-        await asyncio.gather(*(prometheus.wait_for_scrape(a, began) for a in found.values()))
-        yield found
+        times = await asyncio.gather(
+            *(prometheus.wait_for_scrape(a, began) for a in found.values())
+        )
+        yield dict(zip(found, zip(found.values(), times, strict=True), strict=True))
         prometheus.remove_targets(list(found.values()))
 
 
@@ -53,19 +55,20 @@ async def names(prometheus: PrometheusProcess, address: str) -> list[str]:
 
 
 async def test_servers_are_recognised_and_read_through_a_real_prometheus(
-    prometheus: PrometheusProcess, addresses: Mapping[str, str]
+    prometheus: PrometheusProcess, scraped: Mapping[str, tuple[str, float]]
 ) -> None:
     source = PrometheusSource(PrometheusSettings(url=prometheus.url))
-    targets = [Target(f, (("instance", a),), families(f)) for f, a in addresses.items()]
+    targets = {f: Target(f, (("instance", a),), families(f)) for f, (a, _) in scraped.items()}
     try:
-        snapshots = await source.snapshot(targets, time.time())
-        for target in targets:
-            latest = snapshots[target.key]
+        for file, target in targets.items():
+            address, time_of_scrape = scraped[file]
+            # A later scrape may have found a machine too busy to answer.
+            latest = (await source.snapshot(list(targets.values()), time_of_scrape))[file]
             assert not isinstance(latest, Exception), latest
             (sample,) = latest
-            assert values(sample) == pytest.approx(expected(target.key))
+            assert values(sample) == pytest.approx(expected(file))
             assert await source.samples(target, sample.time - 0.001, sample.time) == [sample]
-            listed = await names(prometheus, addresses[target.key])
-            assert recognise(listed) == preset_of_file(target.key)
+            listed = await names(prometheus, address)
+            assert recognise(listed) == preset_of_file(file)
     finally:
         await source.close()
