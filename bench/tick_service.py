@@ -26,7 +26,7 @@ from tick_others import peak_memory
 from sloscore.errors import SourceError
 from sloscore.evaluation.board import Board
 from sloscore.evaluation.collector import calm_collector
-from sloscore.evaluation.loop import Evaluator
+from sloscore.evaluation.loop import POSTED_AT_ONCE, Evaluator
 from sloscore.evaluation.plan import plan_registration
 from sloscore.evaluation.tick import Live, batches, evaluate
 from sloscore.experiments.model import new_experiment
@@ -83,11 +83,13 @@ async def sloscore(given: Given) -> AsyncIterator[Tick]:
     turn = asyncio.Lock()
 
     async def evaluated(batch: list[Live], now: float) -> None:
-        for key, found in (await evaluate(source, batch, now, turn)).items():
+        reports = await evaluate(source, batch, now, turn)
+        for number, (key, found) in enumerate(reports.items(), 1):
             if isinstance(found, SourceError):
                 raise found
             board.post(key, found)
-            await asyncio.sleep(0)
+            if number % POSTED_AT_ONCE == 0:
+                await asyncio.sleep(0)
 
     async def tick(now: float) -> None:
         tasks = []
