@@ -235,6 +235,17 @@ def test_processes_that_take_turns_behind_an_address_are_told() -> None:
     assert window(sample(1000, (1, 1, 1), born=500)).mixed is None
 
 
+def test_a_process_whose_clock_is_ahead_is_not_left_out() -> None:
+    counts = window(
+        sample(1000, (1, 1, 1)),
+        sample(1060, (2, 2, 2)),
+        sample(1005, (4, 4, 9), instance="b", born=5000),
+        sample(1060, (5, 5, 20), instance="b", born=5000),
+    )
+    assert (counts.instances, counts.unseen_head) == (2, 5)
+    assert counts.histograms["latency"].cumulative == (2, 2, 12)
+
+
 def test_how_far_the_window_was_widened_is_told() -> None:
     counts = window(sample(985, (0, 0, 0)), sample(1030, (1, 1, 1)), sample(1075, (2, 2, 2)))
     assert (counts.widened_head, counts.widened_tail) == (15, 15)

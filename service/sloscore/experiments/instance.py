@@ -139,13 +139,15 @@ class InstanceWindow:
 
     def _begin_late(self, sample: InstanceSample) -> None:
         born = sample.process_start
-        if self._is_of_later(born):
+        if self._is_of_later(sample):
             self.gone = True
             return
         self._forget()
         down = self._down_since
         is_new = (
             born is not None
+            # By a clock that is ahead an old process looks new.
+            and born <= sample.time + _BIRTH_TOLERANCE
             and born >= self.since
             and (
                 born >= self.start - _YOUNG_SECONDS
@@ -174,7 +176,7 @@ class InstanceWindow:
     def _take_successor(self, sample: InstanceSample, last: InstanceSample) -> None:
         born = sample.process_start
         is_closing = self.end is not None and sample.time >= self.end
-        if self._is_of_later(born) or (is_closing and born is None):
+        if self._is_of_later(sample) or (is_closing and born is None):
             # The next experiment's process: nothing of it belongs here.
             self.gone = True
             return
@@ -192,8 +194,10 @@ class InstanceWindow:
         self._add(sample)
         self.last = sample
 
-    def _is_of_later(self, born: float | None) -> bool:
-        return self.end is not None and born is not None and born >= self.end
+    def _is_of_later(self, sample: InstanceSample) -> bool:
+        """Whether the process began at or after the end; one that was scraped before did not."""
+        born = sample.process_start
+        return self.end is not None and born is not None and min(born, sample.time) >= self.end
 
     def _add(self, sample: InstanceSample) -> None:
         """Add what grew since each child was last shown; a child that fell began anew."""
