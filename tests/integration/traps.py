@@ -47,6 +47,9 @@ TWICE = ("twice", "anonymous")
 Ports = Mapping[str, Sequence[int]]
 # Prometheus moves the times of scrapes by up to 2 ms so that they compress better.
 STAMP = 0.01
+# Of the half second between two scrapes; ports spread the engines over it, and a moment that suits all
+# must be left.
+SAFE = 0.45
 THRESHOLD = 1.0
 
 
@@ -68,7 +71,7 @@ async def between_scrapes(*engines: Engine, more: int = 1) -> float:
         while True:
             now = time.time()
             if all(
-                len(engine.shown) >= number and STAMP < now - engine.shown[-1].at < 0.4
+                len(engine.shown) >= number and STAMP < now - engine.shown[-1].at < SAFE
                 for engine, number in zip(engines, wanted, strict=True)
             ):
                 return now

@@ -189,6 +189,7 @@ def _upkeep() -> Sequence[tuple[Panel, int]]:
     rounds = f"{names.EVALUATION_ROUNDS}_total{{{SERVICE}}}"
     late = f"{names.EVALUATION_LATE}_total{{{SERVICE}}}"
     reloaded = f"time() - {names.CONFIG_RELOAD_TIMESTAMP}{{{SERVICE}}}"
+    dropped = f"{names.LOG_LINES_DROPPED}_total{{{SERVICE}}}"
     return [
         (
             lines(
@@ -199,7 +200,7 @@ def _upkeep() -> Sequence[tuple[Panel, int]]:
                     line(f"sum({since(late, '$__rate_interval')})", "experiments passed over"),
                 ],
             ).min(0),
-            8,
+            7,
         ),
         (
             lines(
@@ -213,7 +214,7 @@ def _upkeep() -> Sequence[tuple[Panel, int]]:
                 ],
                 unit=SECONDS,
             ),
-            8,
+            7,
         ),
         (
             one(
@@ -240,6 +241,16 @@ def _upkeep() -> Sequence[tuple[Panel, int]]:
                 now(f"max({reloaded})"),
                 NEUTRAL,
                 unit=SECONDS,
+                decimals=0,
+            ),
+            2,
+        ),
+        (
+            one(
+                "Log lines dropped",
+                "Lines of the log that were dropped in the time range, as nobody read them in time.",
+                now(f"sum({since(dropped, '$__range')})"),
+                BAD,
                 decimals=0,
             ),
             2,
