@@ -7,6 +7,7 @@ import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import orjson
 import pytest
 from tests.integration.raw_requests import answer_to
 from tests.integration.service import (
@@ -197,6 +198,11 @@ GZIP = {**JSON, "Content-Encoding": "gzip"}
         (b"\xff", JSON, 400, ["not JSON"]),
         (b'{"id": "\\ud800"}', JSON, 400, ["not JSON"]),
         (b"[" * 3000 + b"]" * 900, JSON, 400, ["not JSON"]),
+        (b'{"id": "a", "task": 1, "id": "b"}', JSON, 400, ["gives id twice"]),
+        (b'{"a" : [{}, {"b": 1e99, "b" : 1}]}', JSON, 400, ["gives a[1].b twice"]),
+        (b'{"a": {"\\u0062": ":", "b": 2}}', JSON, 400, ["gives a.b twice"]),
+        (b'{"a":1,"a":' + b"[" * 500 + b"]" * 500 + b"}", JSON, 400, ["gives a twice"]),
+        (b'{"a":' * 600 + b'":"' + b"}" * 600, JSON, 422, ["body: "]),
         (b"{}", {"Content-Type": "text/plain"}, 415, ["application/json", "text/plain"]),
         (b"id=one", {"Content-Type": "application/x-www-form-urlencoded"}, 415, ["form"]),
         (b"{}", {}, 415, ["must be application/json"]),
@@ -210,6 +216,13 @@ async def test_a_body_that_cannot_be_read_says_why(
     api: Api, path: str, raw: bytes, headers: Json, status: int, words: list[str]
 ) -> None:
     check_problem(await api.request("POST", path, raw=raw, headers=headers), status, *words)
+
+
+async def test_colons_in_the_text_of_a_body_are_no_keys(api: Api) -> None:
+    raw = b'{"id" :"one","task":%s,"selector":{"instance":"a:b:8000"}}' % orjson.dumps(
+        task_of(selector=SELECTOR)
+    )
+    assert (await api.request("POST", EXPERIMENTS, raw=raw, headers=JSON)).status == 201
 
 
 async def test_a_broken_body_that_nobody_reads_is_no_failure_of_the_service(

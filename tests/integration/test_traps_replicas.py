@@ -1,5 +1,6 @@
 """Several instances under one selector: replicas that differ, and one server scraped twice."""
 
+import itertools
 from dataclasses import replace
 
 import pytest
@@ -95,3 +96,34 @@ async def test_a_server_that_two_jobs_scrape_and_that_hides_its_start_is_no_data
     check_no_data(both, f"several jobs scrape {server.address}, whose requests may be counted more")
     assert "add its job to the selector" in str(both.reason)
     check_counts(one, engine.log)
+
+
+async def test_processes_that_take_turns_and_hide_their_starts_are_no_data(
+    ports: Ports, source: PrometheusSource
+) -> None:
+    busy, idle = Engine(tells_start=False), Engine(tells_start=False)
+    busy.finish(0.25, times=50)
+    turns = itertools.cycle([busy, idle])
+    async with PageServer(lambda asked: next(turns).answer(asked), ports["balanced"][0]) as server:
+        start = await between_scrapes(busy, more=2)
+        end = await between_scrapes(busy, more=3)
+        report = await settled(source, plan_of("balanced"), start, end)
+
+    check_no_data(report, f"several processes answer at {server.address} in turn")
+
+
+async def test_a_replica_that_no_scrape_reached_leaves_nothing_certain(
+    ports: Ports, source: PrometheusSource
+) -> None:
+    engine = Engine()
+    reached, unreached = ports["unreached"]
+    async with PageServer(engine.answer, reached):
+        start = await between_scrapes(engine, more=2)
+        engine.finish(0.25, times=400)
+        end = await between_scrapes(engine, more=4)
+        report = await settled(source, plan_of("unreached"), start, end)
+
+    check_counts(report, engine.log)
+    (latency, _) = report.slis
+    assert (latency.verdict, latency.certain, latency.uncertainty) == ("met", False, "window")
+    assert f"every scrape of {HOST}:{unreached} failed" in latency.explanation

@@ -30,6 +30,8 @@ JOBS = {
     "strangers": 2,
     "twice": 1,
     "anonymous": 1,
+    "balanced": 1,
+    "unreached": 2,
     "successive": 1,
     "successive-hidden": 1,
     "swapped": 1,

@@ -84,7 +84,13 @@ def test_requests_of_another_load_are_no_hard_fail_either() -> None:
 
 @pytest.mark.parametrize(
     "fields",
-    [{"unseen_tail": 5.0}, {"unseen_head": 5.0}, {"unseen_gaps": 5.9}, {"widened_head": 10.9}],
+    [
+        {"unseen_tail": 5.0},
+        {"unseen_head": 5.0},
+        {"unseen_gaps": 5.9},
+        {"widened_head": 10.9},
+        {"silent": "b:1", "silent_seconds": 5.9},
+    ],
     ids=str,
 )
 def test_what_an_interval_of_scrapes_leaves_open_costs_nothing(fields: dict[str, Any]) -> None:
@@ -100,6 +106,13 @@ def test_a_verdict_is_not_certain_where_a_tenth_of_the_window_is_unseen(
     assert (found.status, found.certain) == (Status.SUCCESS, False)
     assert found.slis[0].uncertainty is Uncertainty.WINDOW
     assert "no scrape tells of" in found.slis[0].explanation
+
+
+def test_a_verdict_is_not_certain_where_a_server_was_never_reached() -> None:
+    found = report(silent="b:1", silent_seconds=60.0, unseen_tail=5.0)
+    assert (found.status, found.certain) == (Status.SUCCESS, False)
+    assert found.slis[0].uncertainty is Uncertainty.WINDOW
+    assert "every scrape of b:1 failed, for 60.0 s" in found.slis[0].explanation
 
 
 def test_half_of_a_short_window_must_be_seen() -> None:

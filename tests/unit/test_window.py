@@ -235,6 +235,35 @@ def test_processes_that_take_turns_behind_an_address_are_told() -> None:
     assert window(sample(1000, (1, 1, 1), born=500)).mixed is None
 
 
+def test_processes_that_take_turns_without_telling_their_start_are_told() -> None:
+    turns = [sample(1000 + 5 * n, (((40, 50, 60), (4, 5, 6))[n % 2])) for n in range(6)]
+    assert window(*turns[:4]).mixed is None
+    assert window(*turns).mixed == "a"
+    down = [sample(1002 + 5 * n, None, up=False) for n in range(6)]
+    restarts = sorted([*turns, *down], key=lambda each: each.time)
+    assert window(*restarts).mixed is None
+
+
+def test_a_sum_that_falls_is_another_process_of_unknown_start() -> None:
+    def shown(time: float, total: float) -> InstanceSample:
+        histograms = {LATENCY: Histogram(BOUNDS, (3, 3, 3), total)}
+        return InstanceSample(("job", "a"), time, up=True, histograms=histograms)
+
+    assert window(shown(1000, 2.5), shown(1060 - 1, 2.0)).resets == 1
+    assert window(shown(1000, 2.5), shown(1060 - 1, 2.5 - 1e-12)).resets == 0
+
+
+def test_the_instance_whose_scrapes_failed_longest_is_told() -> None:
+    counts = window(
+        *(sample(time, (1, 1, 1)) for time in (1000, 1060)),
+        *(sample(time, None, instance="b", up=False) for time in (990, 1010, 1040)),
+        *(sample(time, None, instance="c", up=False) for time in (1010, 1030)),
+        *(sample(time, None, instance="d", up=time > 1010) for time in (1000, 1060)),
+    )
+    assert (counts.instances, counts.silent, counts.silent_seconds) == (1, "b", 40)
+    assert window(sample(1000, None, instance="b", up=False)).silent is None
+
+
 def test_a_process_whose_clock_is_ahead_is_not_left_out() -> None:
     counts = window(
         sample(1000, (1, 1, 1)),

@@ -1,6 +1,7 @@
 """Request bodies and parameters, checked."""
 
 import asyncio
+import json
 import math
 from typing import TypeVar
 
@@ -10,6 +11,7 @@ from pydantic import BaseModel
 
 from sloscore.api.context import CONTEXT
 from sloscore.errors import SpecError
+from sloscore.spec.document import Place, dotted
 from sloscore.spec.loader import validate
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -33,7 +35,48 @@ async def read_body(request: web.Request, model: type[Model], *, optional: bool 
         data = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
         raise web.HTTPBadRequest(text=f"The body is not JSON: {error}.") from error
+    # Every key has its colon, so that as many colons as keys leave none for a second one.
+    if _keys_of(data) < raw.count(b":") and (twice := _key_twice(raw)):
+        raise web.HTTPBadRequest(
+            text=f"The body gives {twice} twice: leave one of them out, as only one can hold."
+        )
     return validate(model, data, "body")
+
+
+def _keys_of(data: object) -> int:
+    number, rest = 0, [data]
+    for value in rest:
+        if isinstance(value, dict):
+            number += len(value)
+            rest += value.values()
+        elif isinstance(value, list):
+            rest += value
+    return number
+
+
+class _Members(list[tuple[str, object]]):
+    """The members of an object, in their order."""
+
+
+def _key_twice(raw: bytes) -> str | None:
+    """The place of the first key that its object has already: ``task.slo.ttft``."""
+    try:
+        rest: list[tuple[Place, object]] = [
+            ((), json.loads(raw, object_pairs_hook=_Members, parse_int=str))
+        ]
+    except RecursionError:
+        raise web.HTTPBadRequest(text="The body is nested too deep.") from None
+    for place, value in rest:
+        if isinstance(value, _Members):
+            seen: set[str] = set()
+            for key, each in value:
+                if key in seen:
+                    return dotted((*place, key))
+                seen.add(key)
+                rest.append(((*place, key), each))
+        elif isinstance(value, list):
+            rest += [((*place, index), each) for index, each in enumerate(value)]
+    return None
 
 
 async def _content_of(request: web.Request) -> bytes:

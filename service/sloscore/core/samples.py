@@ -8,6 +8,8 @@ from sloscore.core.histogram import Histogram
 
 # Exporters round their start time differently from scrape to scrape.
 _PROCESS_START_TOLERANCE = 0.5
+# Several processes of one server are added up in any order, which moves the last digits.
+_SUM_TOLERANCE = 1e-9
 
 Labels = tuple[tuple[str, str], ...]
 LabelValues = tuple[tuple[str, tuple[str, ...]], ...]
@@ -88,7 +90,7 @@ class InstanceSample:
     counters: Mapping[Child, float] = field(default_factory=dict)
 
     def is_restarted_since(self, before: "InstanceSample") -> bool:
-        """Whether the process is another one: it says so, a child fell, or a child is gone.
+        """Whether the process is another one: it says so, a child or its sum fell, or a child is gone.
 
         Judged on everything that the instance exposes at once, as single buckets can overtake their
         old value within one scrape interval.
@@ -99,6 +101,8 @@ class InstanceSample:
         for child, histogram in before.histograms.items():
             later = self.histograms.get(child)
             if later is None or later.falls_below(histogram):
+                return True
+            if later.sum < histogram.sum * (1 - _SUM_TOLERANCE):
                 return True
         return any(
             self.counters.get(child, -1.0) < value for child, value in before.counters.items()

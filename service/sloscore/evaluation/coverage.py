@@ -58,12 +58,15 @@ def missing_counts(counts: WindowCounts, start: float, end: float) -> str | None
 
 def is_patchy(counts: WindowCounts, span: float) -> bool:
     """Whether a tenth of the window or more, which is ``span`` seconds long, was seen by no scrape."""
-    return _unseen(counts) >= _UNCERTAIN_SHARE * span
+    return is_uncertain(counts, span, beyond=0.0)
 
 
 def is_uncertain(counts: WindowCounts, span: float, beyond: float) -> bool:
-    """Whether a tenth of a window or more was unseen, or as much was counted ``beyond`` it (seconds)."""
-    return max(_unseen(counts), beyond) >= _UNCERTAIN_SHARE * span
+    """Whether a tenth of a window or more was unseen, or as much was counted ``beyond`` it (seconds).
+
+    Unseen, too, is what an instance served that no scrape reached.
+    """
+    return max(_unseen(counts), counts.silent_seconds, beyond) >= _UNCERTAIN_SHARE * span
 
 
 def inseparable_counts(counts: WindowCounts, start: float, end: float) -> str | None:
@@ -104,12 +107,18 @@ def with_coverage(
 ) -> Sequence[SliResult]:
     """The results, uncertain where a tenth of the window or more was seen by no scrape.
 
-    So they are where as much was counted ``beyond`` it, all in seconds.
+    So they are where as much was counted ``beyond`` it, all in seconds, or where no scrape of an
+    instance succeeded for as long.
     """
     if not is_uncertain(counts, span, beyond):
         return results
     unseen = _unseen(counts)
-    if unseen >= beyond:
+    if counts.silent_seconds > max(unseen, beyond):
+        why = (
+            f"every scrape of {counts.silent} failed, for {counts.silent_seconds:.1f} s: what it served "
+            "is not counted; leave it out of the selector if it serves nothing"
+        )
+    elif unseen >= beyond:
         why = f"no scrape tells of {unseen:.1f} s of the {span:.1f} s"
     else:
         why = f"its scrapes reach {beyond:.1f} s beyond the {span:.1f} s"

@@ -39,6 +39,8 @@ class InstanceWindow:
     gone: bool = False
     is_mixed: bool = False
     resets: int = 0
+    # Other processes that came without telling when they began, nor a scrape that failed before.
+    unannounced: int = 0
     # Of every scrape, for as long as the window is open.
     times: "array[float]" = field(default_factory=lambda: array("d"))
     starts: set[float] = field(default_factory=set)
@@ -70,6 +72,13 @@ class InstanceWindow:
         if self.end is None or self.last is None:
             return 0.0
         return max(0.0, self.end - max(self.last.time, self.start))
+
+    @property
+    def silent_seconds(self) -> float:
+        """Seconds of the window over which every scrape failed, where none ever succeeded."""
+        if self.last is not None or self._down_since is None:
+            return 0.0
+        return self.times[-1] - max(self.times[0], self.start)
 
     @property
     def widened_head(self) -> float:
@@ -180,7 +189,11 @@ class InstanceWindow:
             # The next experiment's process: nothing of it belongs here.
             self.gone = True
             return
-        if born is not None and last.process_start is not None and born < last.process_start:
+        if born is None or last.process_start is None:
+            # A server that restarts so often without missing a scrape is rather several.
+            self.unannounced += self._down_since is None and last.time > self.start
+            self.is_mixed |= self.unannounced > 1
+        elif born < last.process_start:
             self.is_mixed = True
         # The process before was there no more by then; clocks of servers may differ.
         told = (born, self._down_since, sample.time)

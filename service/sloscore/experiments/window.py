@@ -30,6 +30,8 @@ class WindowCounts:
     role.
     ``ambiguous`` names instances that several jobs scrape and that do not tell whether they are
     one process, which is then counted several times.
+    ``silent`` names an instance none of whose scrapes succeeded, for ``silent_seconds``: it may have
+    served requests that nothing here counts.
     """
 
     histograms: Mapping[str, Histogram]
@@ -47,6 +49,8 @@ class WindowCounts:
     widened_tail: float = 0.0
     mixed: str | None = None
     shown_by: Mapping[str, int] = field(default_factory=dict)
+    silent: str | None = None
+    silent_seconds: float = 0.0
 
 
 class WindowAccumulator:
@@ -122,6 +126,8 @@ class WindowAccumulator:
             for child, value in instance.counters.items():
                 counters[child.role] += value
         merged = {role: merge(histograms) for role, histograms in by_role.items()}
+        silence = {key: i.silent_seconds for key, i in self._instances.items()}
+        silent = max(silence, key=silence.__getitem__, default=None)
         gaps = [b - a for i in seen for a, b in zip(i.times, i.times[1:], strict=False)]
         return WindowCounts(
             histograms={role: histogram for role, histogram in merged.items() if histogram},
@@ -139,6 +145,8 @@ class WindowAccumulator:
             widened_tail=max((i.widened_tail for i in seen), default=0.0),
             shown_by=Counter(role for i in seen for role in {child.role for child in i.counters}),
             mixed=next((key[1] for key, i in exposing.items() if i.is_mixed), None),
+            silent=silent[1] if silent and silence[silent] else None,
+            silent_seconds=silence[silent] if silent else 0.0,
         )
 
     @property
