@@ -41,6 +41,14 @@ def fake() -> Iterator[FakeService]:
         yield service
 
 
+@pytest.fixture(autouse=True)
+def heeded_hangups() -> Iterator[None]:
+    """Where the tests run under nohup, what they start would ignore SIGHUP, too."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 @pytest.fixture
 def slo(tmp_path: Path) -> str:
     path = tmp_path / "slo.yaml"
