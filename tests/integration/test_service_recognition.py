@@ -29,7 +29,8 @@ async def test_servers_of_two_kinds_are_recognised_and_scored_alike(
         for name in ("v", "s"):
             await api.score_until(name, has_requests(20))
             await api.finish(name)
-            assert (await api.final(name))["status"] == "SUCCESS"
+            final = await api.final(name)
+            assert (final["status"], final["reason"]) == ("SUCCESS", None)
 
 
 async def test_a_selector_that_shows_two_kinds_of_server_is_no_data_with_both_named(
@@ -77,7 +78,8 @@ async def test_a_page_is_recognised_when_it_is_registered(
         assert (await api.register("page", unnamed(), target=target)).status == 201
         await api.score_until("page", has_requests(20))
         await api.finish("page")
-        assert (await api.final("page"))["status"] == "SUCCESS"
+        final = await api.final("page")
+        assert (final["status"], final["reason"]) == ("SUCCESS", None)
         refused = await api.register("down", unnamed(), target="http://127.0.0.1:1/metrics")
     assert refused.status == 422
     assert refused.json["detail"].startswith("server: cannot be recognised, as cannot scrape")
