@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
-from tests.integration.pages import HOST, Engine, PageServer
+from tests.integration.pages import HOST, Engine, PageServer, page_of
 from tests.integration.service import (
     Api,
     Json,
@@ -191,6 +191,24 @@ async def test_a_server_that_is_gone_before_the_end_leaves_its_tail_unseen(api: 
         unix(window["end"]) - unix(window["observed_end"]), abs=0.002
     )
     assert window["unseen_tail"] > 0
+
+
+async def test_a_server_that_hides_what_it_has_shown_leaves_its_tail_unseen(api: Api) -> None:
+    async def hide(_: web.Request) -> web.Response:
+        return page_of("process_start_time_seconds 1.6e9\n")
+
+    engine = Engine(born=1.6e9)
+    async with PageServer(engine.answer) as server:
+        await api.register("hides", task_of(), target=url_of(server), scrape_interval="100ms")
+        engine.finish(0.75, times=20)
+        await server.asked_again(2)
+        server.answer = hide
+        await server.asked_again(12)
+        await api.finish("hides")
+        report = await api.final("hides")
+    assert report["window"]["requests"] == 20
+    assert (report["status"], report["certain"]) == ("NO_DATA", False)
+    assert "nothing was seen of the server in the last" in report["reason"]
 
 
 async def test_a_server_that_nobody_asked_anything_of_is_no_data(api: Api) -> None:

@@ -1,6 +1,10 @@
 """Processes that are replaced within a window, as their histograms show it or do not."""
 
+import asyncio
+import time
+
 import pytest
+from aiohttp import web
 from tests.integration.pages import Engine, PageServer
 from tests.integration.traps import (
     Ports,
@@ -58,3 +62,32 @@ async def test_a_process_with_other_bounds_is_judged_where_both_tell_their_count
     assert (latency.verdict, latency.certain) == ("violated", True)
     assert (latency.lower, latency.upper, latency.requests_over) == (1.0, 4.0, 30)
     assert window_of(report).instances == 1
+
+
+async def test_a_server_too_busy_for_scrapes_may_have_served_until_the_next_process_began(
+    ports: Ports, source: PrometheusSource
+) -> None:
+    first, idle = Engine(born=1.6e9), asyncio.Event()
+
+    async def wait(_: web.Request) -> web.Response:
+        await idle.wait()
+        return web.Response()
+
+    async with PageServer(first.answer, ports["bounds"][0]) as server:
+        start = await between_scrapes(first, more=2)
+        first.finish(0.25, times=500)
+        seen = shown_at(first, await between_scrapes(first))
+        server.answer = wait
+        await server.asked_again(5)
+        # What this one finished nobody has seen, and Prometheus tells no more than that scrapes failed.
+        first.finish(9.0, times=500)
+        second, born = Engine(), time.time()
+        second.finish(0.25, times=500)
+        server.answer = second.answer
+        end = await between_scrapes(second)
+        report = await settled(source, plan_of("bounds"), start, end)
+        idle.set()
+
+    check_counts(report, [*first.log[: seen.requests], *second.log], resets=1)
+    assert window_of(report).unseen_gaps == pytest.approx(born - seen.at, abs=0.1)
+    assert {sli.uncertainty for sli in report.slis} == {"window"}

@@ -162,6 +162,34 @@ CASES = {
          sample(1060, (101, 102, 103), born=900)],
         (1, 2, 3),
     ),
+    "what a process shows no more leaves the rest of the window unseen": Case(
+        [sample(1000, (1, 1, 1), born=900), sample(1030, (2, 2, 2), born=900),
+         sample(1045, None, born=900), sample(1060, None, born=900)],
+        (1, 1, 1),
+        unseen_tail=30,
+    ),
+    "what a process of unknown start shows no more leaves the rest unseen, too": Case(
+        [sample(1000, (1, 1, 1)), sample(1030, (2, 2, 2)), sample(1045, None), sample(1060, None)],
+        (1, 1, 1),
+        resets=1,
+        unseen_tail=30,
+        gaps=15,
+    ),
+    "an engine that is hidden in a process of unknown start makes the others no new ones": Case(
+        [InstanceSample(("job", "a"), t, True, None, {
+            LATENCY: Histogram(BOUNDS, (a, a, a), a),
+            **({OTHER_ENGINE: Histogram(BOUNDS, (b, b, b), b)} if b else {})})
+         for t, a, b in ((1000, 50, 100), (1030, 51, 103), (1045, 52, 0), (1060, 53, 0))],
+        (6, 6, 6),
+        unseen_tail=30,
+    ),
+    "a server that answered no scrape may have served until the next process began": Case(
+        [sample(1000, (1, 1, 1), born=900), sample(1010, None, born=None, up=False),
+         sample(1040, (2, 2, 2), born=1035), sample(1060, (3, 3, 3), born=1035)],
+        (3, 3, 3),
+        resets=1,
+        gaps=35,
+    ),
     "a child that fell in the same process began anew by itself": Case(
         [InstanceSample(("job", "a"), t, True, 900.0, {
             LATENCY: Histogram(BOUNDS, (a, a, a), a),

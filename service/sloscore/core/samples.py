@@ -90,23 +90,26 @@ class InstanceSample:
     counters: Mapping[Child, float] = field(default_factory=dict)
 
     def is_restarted_since(self, before: "InstanceSample") -> bool:
-        """Whether the process is another one: it says so, a child or its sum fell, or a child is gone.
+        """Whether the process is another one: it says so, a child or its sum fell, or all are gone.
 
         Judged on everything that the instance exposes at once, as single buckets can overtake their
-        old value within one scrape interval.
+        old value within one scrape interval. Where others went on, a child that is gone is hidden.
         """
         was, now = before.process_start, self.process_start
         if was is not None and now is not None and not is_same_start(was, now):
             return True
-        for child, histogram in before.histograms.items():
-            later = self.histograms.get(child)
-            if later is None or later.falls_below(histogram):
+        for child, histogram in self.histograms.items():
+            earlier = before.histograms.get(child)
+            if earlier is None:
+                continue
+            if histogram.falls_below(earlier):
                 return True
-            if later.sum < histogram.sum * (1 - _SUM_TOLERANCE):
+            if histogram.sum < earlier.sum * (1 - _SUM_TOLERANCE):
                 return True
-        return any(
-            self.counters.get(child, -1.0) < value for child, value in before.counters.items()
-        )
+        if any(value < before.counters.get(child, 0.0) for child, value in self.counters.items()):
+            return True
+        had = before.histograms.keys() | before.counters.keys()
+        return bool(had) and had.isdisjoint(self.histograms.keys() | self.counters.keys())
 
 
 def is_same_start(one: float, other: float) -> bool:

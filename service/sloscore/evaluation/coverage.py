@@ -49,7 +49,11 @@ def missing_counts(counts: WindowCounts, start: float, end: float) -> str | None
         slack = min(slack, _INTERVALS * counts.scrape_interval + _LATE_SECONDS)
     for seconds, where, why in (
         (counts.unseen_head, "first", "was it not scraped yet?"),
-        (counts.unseen_tail, "last", "has it crashed, or was it torn down before its last scrape?"),
+        (
+            counts.unseen_tail,
+            "last",
+            "has it crashed, was it torn down before its last scrape, or does it hide what it showed?",
+        ),
     ):
         if seconds > slack:
             return f"nothing was seen of the server in the {where} {seconds:.1f} s of the window: {why}"

@@ -25,6 +25,7 @@ class InstanceWindow:
     Scrapes before ``since`` and after ``until`` tell of another load, so that the window does not
     reach out to them. ``unseen_head`` and ``unseen_gaps`` are seconds of the window that no scrape
     tells of: before its first one, and between the last one of a process and the start of the next.
+    ``whole_time`` is that of the last scrape which showed all that the process had shown before.
     ``is_mixed`` says that several processes take turns behind the address.
     """
 
@@ -34,6 +35,7 @@ class InstanceWindow:
     until: float = math.inf
     last: InstanceSample | None = None
     baseline_time: float | None = None
+    whole_time: float = -math.inf
     unseen_head: float = 0.0
     unseen_gaps: float = 0.0
     gone: bool = False
@@ -68,10 +70,10 @@ class InstanceWindow:
 
     @property
     def unseen_tail(self) -> float:
-        """Seconds at the end of the window that no scrape tells of."""
+        """Seconds at the end of the window that no scrape tells all of."""
         if self.end is None or self.last is None:
             return 0.0
-        return max(0.0, self.end - max(self.last.time, self.start))
+        return max(0.0, self.end - max(self.whole_time, self.start))
 
     @property
     def silent_seconds(self) -> float:
@@ -200,7 +202,9 @@ class InstanceWindow:
         over_by = max(last.time, min(time for time in told if time is not None))
         if over_by > self.start:
             self.resets += 1
-            self.unseen_gaps += max(0.0, over_by - max(last.time, self.start))
+            # A scrape that failed may be one of a server that is too busy, and still serves.
+            came = sample.time if born is None else min(born, sample.time)
+            self.unseen_gaps += max(0.0, max(over_by, came) - max(last.time, self.start))
         else:
             self.baseline_time = over_by
         self._forget()
@@ -233,6 +237,15 @@ class InstanceWindow:
     def _remember(self, sample: InstanceSample) -> None:
         self._known = _with(self._known, sample.histograms)
         self._counted = _with(self._counted, sample.counters)
+        is_whole = len(sample.histograms) == len(self._known) and (
+            len(sample.counters) == len(self._counted)
+        )
+        shows_any = bool(sample.histograms or sample.counters)
+        # A page without what was there may be another process', if that does not tell its start.
+        if is_whole and (
+            shows_any or sample.process_start is not None or not self.exposes_families
+        ):
+            self.whole_time = sample.time
 
     def _forget(self) -> None:
         self._known, self._counted = {}, {}
