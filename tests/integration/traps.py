@@ -110,7 +110,7 @@ def window_of(report: Report) -> WindowReport:
 def check_counts(report: Report, latencies: Sequence[float], resets: int = 0) -> None:
     """The report counts exactly these requests, and their tokens."""
     window = window_of(report)
-    assert report.reason is None
+    assert report.reason is None, report.reason
     assert (window.requests, window.resets) == (len(latencies), resets)
     assert report.base_score == pytest.approx(sum(latencies) / len(latencies))
     (throughput,) = (sli for sli in report.slis if sli.sli == "throughput")
