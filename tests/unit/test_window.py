@@ -175,6 +175,14 @@ CASES = {
         unseen_tail=30,
         gaps=15,
     ),
+    "a process that shows nothing of what the one before it did leaves the rest unseen": Case(
+        [sample(1000, (1, 1, 1), born=900), sample(1030, (2, 2, 2), born=900),
+         sample(1045, None, born=1040), sample(1060, None, born=1040)],
+        (1, 1, 1),
+        resets=1,
+        unseen_tail=30,
+        gaps=10,
+    ),
     "an engine that is hidden in a process of unknown start makes the others no new ones": Case(
         [InstanceSample(("job", "a"), t, True, None, {
             LATENCY: Histogram(BOUNDS, (a, a, a), a),

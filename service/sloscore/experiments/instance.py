@@ -241,10 +241,8 @@ class InstanceWindow:
             len(sample.counters) == len(self._counted)
         )
         shows_any = bool(sample.histograms or sample.counters)
-        # A page without what was there may be another process', if that does not tell its start.
-        if is_whole and (
-            shows_any or sample.process_start is not None or not self.exposes_families
-        ):
+        # What another process does that shows nothing of it, nobody knows either.
+        if is_whole and (shows_any or not self.exposes_families):
             self.whole_time = sample.time
 
     def _forget(self) -> None:
